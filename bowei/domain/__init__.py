@@ -1,0 +1,12 @@
+"""RULES: the values and pure functions of shared parking.
+
+What belongs here: anything that is true of parking whatever the database, the framework or the hour. No I/O, no clock
+of its own (the caller says what time it is), no framework.
+
+    places        points and their datum            lots          lots, entrances, hospitals
+    agreements    who lends what to whom, when      directory     all of these together, as one value
+    observations  what a lot says, and our verdict  freshness     how old is too old
+    offering      what may be promised now          holds         the life of a promise
+    choosing      the right lot, and why not others gate          what the hospital's gate shows
+    problems      every way a request is refused    clock         the port that tells the time
+"""

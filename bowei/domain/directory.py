@@ -1,0 +1,47 @@
+"""The directory: all that the parties registered, as one value with a version."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from bowei.domain.agreements import Agreement
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Lots, hospitals and agreements in force or to come."""
+
+    version: int
+    lots: Mapping[LotId, Lot]
+    hospitals: Mapping[HospitalId, Hospital]
+    agreements_by_hospital: Mapping[HospitalId, tuple[Agreement, ...]]
+
+    @classmethod
+    def of(
+        cls, version: int, lots: Iterable[Lot], hospitals: Iterable[Hospital], agreements: Iterable[Agreement]
+    ) -> "Directory":
+        """Assemble a directory from its parts."""
+        by_hospital: dict[HospitalId, list[Agreement]] = {}
+        for agreement in agreements:
+            by_hospital.setdefault(agreement.hospital_id, []).append(agreement)
+        return cls(
+            version=version,
+            lots=MappingProxyType({lot.lot_id: lot for lot in lots}),
+            hospitals=MappingProxyType({hospital.hospital_id: hospital for hospital in hospitals}),
+            agreements_by_hospital=MappingProxyType({key: tuple(value) for key, value in by_hospital.items()}),
+        )
+
+    @classmethod
+    def empty(cls) -> "Directory":
+        """Give a directory in which nothing is registered."""
+        return cls.of(0, (), (), ())
+
+    @property
+    def agreements(self) -> tuple[Agreement, ...]:
+        """Every agreement, whichever hospital it serves."""
+        return tuple(agreement for group in self.agreements_by_hospital.values() for agreement in group)
+
+    def agreements_for(self, hospital_id: HospitalId) -> tuple[Agreement, ...]:
+        """Give the agreements that serve one hospital."""
+        return self.agreements_by_hospital.get(hospital_id, ())

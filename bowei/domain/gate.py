@@ -1,0 +1,35 @@
+"""What the hospital's gate shows: its state, and where the next car should go."""
+
+from enum import StrEnum
+
+from bowei.domain.lots import GateThresholds
+
+
+class GateState(StrEnum):
+    """The state of a hospital's own lot as its gate shows it."""
+
+    OPEN = "open"
+    FILLING = "filling"
+    FULL = "full"
+    DIVERTING = "diverting"
+    """Full, and another lot has a space to offer."""
+    UNKNOWN = "unknown"
+    """No report that may be believed: neither open nor full."""
+
+
+def next_gate_state(
+    previous: GateState, free: int | None, thresholds: GateThresholds, *, can_divert: bool
+) -> GateState:
+    """Give the gate's state from its last one and what is free now.
+
+    Leaving `full` and `filling` takes more free spaces than entering them, so that one car does not flip the sign.
+    """
+    if free is None:
+        return GateState.UNKNOWN
+    was_full = previous in (GateState.FULL, GateState.DIVERTING)
+    if free <= thresholds.full_at or (was_full and free < thresholds.leave_full_at):
+        return GateState.DIVERTING if can_divert else GateState.FULL
+    was_tight = was_full or previous is GateState.FILLING
+    if free <= thresholds.filling_at or (was_tight and free < thresholds.leave_filling_at):
+        return GateState.FILLING
+    return GateState.OPEN

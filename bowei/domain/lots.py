@@ -1,0 +1,100 @@
+"""Lots, their entrances, and the hospitals that need them: what the parties registered, not what is measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+from zoneinfo import ZoneInfo
+
+from bowei.domain.places import Point
+
+LotId = NewType("LotId", str)
+HospitalId = NewType("HospitalId", str)
+SourceId = NewType("SourceId", str)
+DriverId = NewType("DriverId", str)
+
+
+class LotKind(StrEnum):
+    """What a lot belongs to."""
+
+    HOSPITAL = "hospital"
+    MALL = "mall"
+    OFFICE = "office"
+    PUBLIC = "public"
+
+
+class SpaceClass(StrEnum):
+    """A kind of space, and of the need that it serves."""
+
+    STANDARD = "standard"
+    DISABLED = "disabled"
+    EV = "ev"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in the two languages that Bowei speaks."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a car enters a lot: what navigation points at."""
+
+    entrance_id: str
+    name: Name
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A car park run as one.
+
+    `barrier_link` says that the lot's barrier is told of holds and keeps their spaces; without it a driver is guided,
+    not guaranteed. `classes` counts spaces of other classes than standard, within `capacity`.
+    """
+
+    lot_id: LotId
+    kind: LotKind
+    name: Name
+    timezone: str
+    capacity: int
+    location: Point
+    entrances: tuple[Entrance, ...]
+    block: str = ""
+    barrier_link: bool = False
+    max_height_cm: int | None = None
+    classes: Mapping[SpaceClass, int] = field(default_factory=dict)
+    paused: bool = False
+    synthetic: bool = False
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The lot's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+@dataclass(frozen=True, slots=True)
+class GateThresholds:
+    """At how many free spaces the gate's state changes; `leave` values are higher, so that a sign does not flicker."""
+
+    filling_at: int = 12
+    full_at: int = 0
+    leave_full_at: int = 3
+    leave_filling_at: int = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Hospital:
+    """A hospital: its own lot, its door, its gate, and how far its drivers may be sent."""
+
+    hospital_id: HospitalId
+    name: Name
+    lot_id: LotId
+    door: Point
+    gate: Point
+    block: str = ""
+    radius_m: int = 2_000
+    thresholds: GateThresholds = field(default_factory=GateThresholds)

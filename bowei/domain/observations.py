@@ -1,0 +1,110 @@
+"""Observations: what a lot says, and our verdict on it.
+
+What was said is kept as it was said; what we believe is judged here. Unknown is neither 0 nor full, so every count
+may be absent.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bowei.domain.lots import LotId, SourceId, SpaceClass
+
+FUTURE_TOLERANCE = timedelta(seconds=30)
+"""How far a source's clock may run ahead of ours."""
+
+
+class LotState(StrEnum):
+    """What the lot says of itself. Closed is not full, and unknown is neither."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    FULL_AT_ENTRANCE = "full_at_entrance"
+    OUT_OF_ORDER = "out_of_order"
+    UNKNOWN = "unknown"
+
+
+class Outcome(StrEnum):
+    """What became of one report."""
+
+    APPLIED = "applied"
+    STALE = "stale"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One report about a lot: counts, time, source."""
+
+    lot_id: LotId
+    observed_at: datetime
+    source_id: SourceId
+    seq: int | None = None
+    capacity: int | None = None
+    open: int | None = None
+    free: int | None = None
+    state: LotState = LotState.OPEN
+    free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)
+    queue_vehicles: int | None = None
+    method: str | None = None
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """Where the report stands among others of its lot: later is newer; no seq counts as 0."""
+        return (self.observed_at, self.seq or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a report may be believed; `code` says why not, in the catalogue of `problems`."""
+
+    outcome: Outcome
+    code: str | None = None
+
+    @property
+    def believed(self) -> bool:
+        """Say whether the report may change what we show."""
+        return self.outcome is Outcome.APPLIED
+
+
+BELIEVED = Verdict(Outcome.APPLIED)
+
+
+def judge(observation: Observation, *, registered_capacity: int, now: datetime) -> Verdict:
+    """Judge one well-formed report by itself; whether it is newer than the last one is the store's to say.
+
+    A time too far ahead is rejected. Counts that can't be true together are quarantined: kept as said, not believed.
+    """
+    if observation.observed_at > now + FUTURE_TOLERANCE:
+        return Verdict(Outcome.REJECTED, "future_time")
+    capacity = observation.capacity if observation.capacity is not None else registered_capacity
+    if observation.free is not None and observation.free > capacity:
+        return Verdict(Outcome.QUARANTINED, "free_above_capacity")
+    if observation.open is not None and observation.open > capacity:
+        return Verdict(Outcome.QUARANTINED, "open_above_capacity")
+    if any(count > capacity for count in observation.free_by_class.values()):
+        return Verdict(Outcome.QUARANTINED, "free_above_capacity")
+    return BELIEVED
+
+
+class PassageKind(StrEnum):
+    """Which way a car went."""
+
+    ENTER = "enter"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One car in or out. `passage_id` is the source's own and makes a repeat harmless; the plate is only a hash."""
+
+    lot_id: LotId
+    passage_id: str
+    kind: PassageKind
+    passed_at: datetime
+    source_id: SourceId
+    plate_hash: bytes | None = field(default=None, repr=False)
+    shared: bool = False

@@ -1,0 +1,83 @@
+"""What may be promised now, for one agreement and class of spaces.
+
+Three things are kept apart: what a lot says (`Report`), what is promised on it (`LotPromise`, `PoolPromise`), and what
+follows from both (`offered`). The ledger computes the same in SQL under its locks and has the last word; here it
+serves ranking and showing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bowei.domain.freshness import Freshness, believed_for, freshness
+from bowei.domain.lots import SpaceClass
+from bowei.domain.observations import LotState
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The newest believed report of a lot, with how often the lot usually reports."""
+
+    observed_at: datetime
+    received_at: datetime
+    seq: int = 0
+    free: int | None = None
+    open: int | None = None
+    capacity: int | None = None
+    state: LotState = LotState.OPEN
+    usual_gap: timedelta = timedelta(seconds=60)
+    free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)
+    queue_vehicles: int | None = None
+
+    def freshness_at(self, now: datetime) -> Freshness:
+        """Judge the report's age at `now`."""
+        return freshness(now - self.observed_at, self.usual_gap)
+
+    def believed_at(self, now: datetime) -> bool:
+        """Say whether the report still says anything at `now`."""
+        return now - self.observed_at <= believed_for(self.usual_gap)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPromise:
+    """What is promised under one agreement and class: live holds, and stays of cars that came by them."""
+
+    held: int = 0
+    stays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LotPromise:
+    """What is promised on one lot, whoever it is promised to; `version` grows with every change in the ledger."""
+
+    held: int = 0
+    stays: int = 0
+    version: int = 0
+    pools: Mapping[str, PoolPromise] = field(default_factory=dict)
+    """By `pool_key`."""
+
+
+def pool_key(agreement_id: str, space_class: SpaceClass) -> str:
+    """Name a pool in one string, for maps that travel as JSON."""
+    return f"{agreement_id}/{space_class}"
+
+
+NOTHING_PROMISED = LotPromise()
+NO_POOL = PoolPromise()
+
+
+def offered(
+    report: Report, promise: LotPromise, pool: PoolPromise, *, lent: int, margin: int, space_class: SpaceClass
+) -> int:
+    """Give how many spaces may be promised now; 0 where the lot said no count.
+
+    `lent` is what the agreement lends of this class now, `margin` what it keeps back.
+    """
+    if report.free is None or report.state is not LotState.OPEN:
+        return 0
+    rooms = [report.free - promise.held - margin, lent - pool.stays - pool.held]
+    if report.open is not None:
+        rooms.append(report.open - promise.stays - promise.held)
+    if space_class in report.free_by_class:
+        rooms.append(report.free_by_class[space_class] - pool.held)
+    return max(0, min(rooms))

@@ -1,0 +1,13 @@
+"""PROMISED: Postgres, the record of what was registered, reported and promised. The only importer of asyncpg.
+
+What belongs here: the ledger of holds and its rules in SQL, the journal of reports, the register of lots and
+agreements, the one clock; each behind a port with an in-memory twin that passes the same contract tests. What was
+answered was committed here first. What doesn't: a copy of now for readers (`bowei.livestate`), HTTP.
+
+    holding      HoldBook: placing and ending holds      postgres_holding      migrations/0002
+    reporting    ReportJournal: observations, passages   postgres_reporting    migrations/0003
+    registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
+    clock        the ledger's clock, in Python           group_commit          many requests, one commit
+    connecting   pools and start-up checks               migrating             forward-only migrations
+    failures     how a store fails                       in_memory             the twins
+"""

@@ -1,0 +1,126 @@
+"""Group commit: requests that arrive while a commit is in flight share the next one.
+
+No timer and no added wait: a request that is alone is committed alone at once. A request that waited past its time is
+dropped before work is done on it, and a full queue refuses at once.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from bowei.records.failures import Overloaded
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[Request, Answer]):
+    request: Request
+    keys: Collection[str]
+    until: float
+    answer: asyncio.Future[Answer] = field(repr=False)
+
+
+class GroupCommit(Generic[Request, Answer]):
+    """Collects requests and commits them together, at most `writers` batches at a time.
+
+    `keys` names what may stand in one batch only once (two requests of one driver, two reports of one lot).
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Request]], Awaitable[Sequence[Answer]]],
+        *,
+        keys: Callable[[Request], Collection[str]],
+        most: int = 200,
+        writers: int = 1,
+        queue_limit: int = 2_000,
+        patience_s: float = 3.0,
+    ) -> None:
+        self._commit = commit
+        self._keys = keys
+        self._most = most
+        self._queue_limit = queue_limit
+        self._patience_s = patience_s
+        self._waiting: deque[_Waiting[Request, Answer]] = deque()
+        self._idle = writers
+        self._running: set[asyncio.Task[None]] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for a commit."""
+        return len(self._waiting)
+
+    async def submit(self, request: Request) -> Answer:
+        """Have `request` committed, and give its answer after the commit.
+
+        Raises:
+            Overloaded: the queue is full, or the request waited longer than its patience.
+            StoreFailure: whatever the commit raised.
+        """
+        if len(self._waiting) >= self._queue_limit:
+            raise Overloaded("the queue is full")
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(request, self._keys(request), time.monotonic() + self._patience_s, answer))
+        self._start_writers()
+        return await answer
+
+    async def close(self) -> None:
+        """Let the commits in flight finish, and refuse what still waits."""
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.answer.done():
+                waiting.answer.set_exception(Overloaded("shutting down"))
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._patience_s)
+
+    def _start_writers(self) -> None:
+        while self._idle and self._waiting:
+            self._idle -= 1
+            task = asyncio.create_task(self._write())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _write(self) -> None:
+        try:
+            # One turn of the loop lets requests of the same instant join: requests already read, not a timer.
+            await asyncio.sleep(0)
+            while batch := self._take():
+                await self._commit_batch(batch)
+        finally:
+            self._idle += 1
+
+    async def _commit_batch(self, batch: list[_Waiting[Request, Answer]]) -> None:
+        try:
+            answers = await self._commit([waiting.request for waiting in batch])
+        except Exception as error:  # noqa: BLE001 (whatever it was, those who wait must hear of it)
+            for waiting in batch:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(error)
+            return
+        for waiting, answer in zip(batch, answers, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(answer)
+
+    def _take(self) -> list[_Waiting[Request, Answer]]:
+        batch: list[_Waiting[Request, Answer]] = []
+        taken: set[str] = set()
+        left: list[_Waiting[Request, Answer]] = []
+        now = time.monotonic()
+        while self._waiting and len(batch) < self._most:
+            waiting = self._waiting.popleft()
+            if waiting.answer.done():
+                continue  # whoever asked has gone
+            if waiting.until < now:
+                waiting.answer.set_exception(Overloaded("waited too long"))
+            elif taken.isdisjoint(waiting.keys):
+                taken.update(waiting.keys)
+                batch.append(waiting)
+            else:
+                left.append(waiting)
+        self._waiting.extendleft(reversed(left))
+        return batch

@@ -1,0 +1,161 @@
+"""The port of the ledger: holds are placed, kept and ended here, and nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from bowei.domain.agreements import AgreementId
+from bowei.domain.holds import Hold, HoldState
+from bowei.domain.lots import DriverId, HospitalId, LotId, SpaceClass
+from bowei.domain.offering import LotPromise
+
+Json = Mapping[str, Any]
+"""A JSON object, as it is kept beside a hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One lot that would do, and how long a hold on it would last."""
+
+    agreement_id: AgreementId
+    space_class: SpaceClass
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRequest:
+    """One driver's request: the caller's id, and the candidates, best first.
+
+    `request_hash` (32 bytes) is of the request's meaning without the position; `answer` explains the ranking and is
+    kept with the hold, so that a repeat gets the same answer.
+    """
+
+    diversion_id: str
+    driver_id: DriverId
+    request_hash: bytes
+    hospital_id: HospitalId
+    candidates: tuple[Candidate, ...]
+    answer: Json = field(default_factory=dict)
+    plate_hash: bytes | None = field(default=None, repr=False)
+
+
+class Outcome(StrEnum):
+    """What became of a request to the ledger."""
+
+    GRANTED = "granted"
+    NONE = "none"
+    """No candidate had room."""
+    REPEATED = "repeated"
+    """The id was known, with the same body: the same hold again."""
+    ID_REUSED = "id_reused"
+    UNKNOWN_DIVERSION = "unknown_diversion"
+    """No such id, or not this driver's."""
+    DRIVER_HAS_HOLD = "driver_has_hold"
+    GIVEN_UP = "given_up"
+    RELEASED = "released"
+    EXTENDED = "extended"
+    ALREADY_EXTENDED = "already_extended"
+    ARRIVED = "arrived"
+    LEFT = "left"
+    HOLD_OVER = "hold_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The ledger's answer, committed: what became of the request, and the hold it speaks of, if any."""
+
+    outcome: Outcome
+    hold: Hold | None = None
+    answer: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many holds and stays a sweep ended."""
+
+    expired: int = 0
+    settled: int = 0
+    overlong: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseChanges:
+    """Lots whose promises changed, and where to go on from."""
+
+    promises: Mapping[LotId, LotPromise]
+    cursor: int
+
+
+class HoldBook(Protocol):
+    """Places and ends holds. Every method answers after its commit; a repeat gives the same answer.
+
+    Every method raises StoreAway (nothing was changed), OutcomeUnknown (repeat the same call) or Overloaded.
+    """
+
+    async def place(self, request: PlaceRequest) -> Decision:
+        """Hold one space on the first candidate with room.
+
+        Outcomes: granted, none, repeated, id_reused, unknown_diversion (the id is another driver's),
+        driver_has_hold (with that hold), given_up. Requests in the queue are served in the order of arrival.
+        """
+        ...
+
+    async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
+        """Give the newest hold of a diversion as it stands now: repeated, given_up or unknown_diversion."""
+        ...
+
+    async def release(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        """Give the space up: released, hold_over, unknown_diversion; given_up where nothing was granted yet."""
+        ...
+
+    async def extend(self, diversion_id: str, driver_id: DriverId, longer: timedelta) -> Decision:
+        """Keep the hold longer, once: extended, already_extended, hold_over, unknown_diversion."""
+        ...
+
+    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        """Say that the car is in the lot: arrived (also when repeated), hold_over, unknown_diversion."""
+        ...
+
+    async def leave(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        """Say that the car has left: left (also when repeated), hold_over, unknown_diversion."""
+        ...
+
+    async def replace(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        ends_as: HoldState,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        """End hold `ordinal` of a diversion and grant the next one, in one commit.
+
+        Outcomes: granted (the new hold), none (the old hold, ended), repeated (it was already replaced),
+        driver_has_hold, hold_over, unknown_diversion.
+        """
+        ...
+
+    async def sweep(self) -> Swept:
+        """Do what is due on lots that nobody asks about: expire, settle, end overlong stays."""
+        ...
+
+    async def promised(self, cursor: int | None) -> PromiseChanges:
+        """Give the promises changed since `cursor` (None: all of them)."""
+        ...
+
+    async def broken_promises(self) -> Sequence[tuple[str, str]]:
+        """List (kind, subject) of every promise that the ledger shows to be broken: empty, always."""
+        ...
+
+    async def server_identity(self) -> str:
+        """Name the ledger's server and history, so that a copy made from another one can be told."""
+        ...
+
+    async def now(self) -> datetime:
+        """Ask the ledger's own clock."""
+        ...

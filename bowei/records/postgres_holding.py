@@ -1,0 +1,264 @@
+"""The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+from typing_extensions import override
+
+from bowei.domain.agreements import AgreementId
+from bowei.domain.holds import Hold, HoldState
+from bowei.domain.lots import DriverId, HospitalId, LotId, SpaceClass
+from bowei.domain.offering import LotPromise, PoolPromise
+from bowei.records.connecting import acquired, translated
+from bowei.records.failures import StoreAway
+from bowei.records.group_commit import GroupCommit
+from bowei.records.holding import (
+    Candidate,
+    Decision,
+    HoldBook,
+    Json,
+    Outcome,
+    PlaceRequest,
+    PromiseChanges,
+    Swept,
+)
+
+_MOST_SWEPT_LOTS = 500
+_PATIENCE_S = 3.0
+_COMMIT_TIMEOUT_S = 4.0
+
+_AS_IT_STANDS = """
+    SELECT h, CASE WHEN h.state = 'held' AND h.expires_at <= bowei.now() THEN 'expired' ELSE h.state END AS state_now
+    FROM bowei.hold h WHERE h.diversion_id = $1 AND ($2::text IS NULL OR h.driver_id = $2)
+    ORDER BY h.ordinal DESC LIMIT 1
+"""
+
+
+class PostgresHoldBook(HoldBook):
+    """The ledger. Placing is batched by group commit; the other calls are one statement and one commit each."""
+
+    def __init__(self, pool: asyncpg.Pool, *, writers: int = 1, queue_limit: int = 2_000) -> None:
+        self._pool = pool
+        self._placing: GroupCommit[PlaceRequest, Decision] = GroupCommit(
+            self._place_batch,
+            keys=lambda request: (f"id:{request.diversion_id}", f"driver:{request.driver_id}"),
+            writers=writers,
+            queue_limit=queue_limit,
+            patience_s=_PATIENCE_S,
+        )
+
+    async def close(self) -> None:
+        """Let commits in flight finish."""
+        await self._placing.close()
+
+    @property
+    def waiting(self) -> int:
+        """How many placements wait for a commit."""
+        return self._placing.waiting
+
+    @override
+    async def place(self, request: PlaceRequest) -> Decision:
+        return await self._placing.submit(request)
+
+    async def _place_batch(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+        try:
+            return await self._place_once(batch)
+        except StoreAway as error:
+            if not isinstance(error.__cause__, asyncpg.exceptions.DeadlockDetectedError):
+                raise
+            # All of it was rolled back, and the other side is done: once more is enough.
+            return await self._place_once(batch)
+
+    async def _place_once(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+        options: dict[tuple[AgreementId, SpaceClass], int] = {}
+        requests: list[int] = []
+        chosen: list[int] = []
+        lifetimes: list[float] = []
+        for number, request in enumerate(batch, start=1):
+            for candidate in request.candidates:
+                option = (candidate.agreement_id, candidate.space_class)
+                requests.append(number)
+                chosen.append(options.setdefault(option, len(options) + 1))
+                lifetimes.append(candidate.lifetime.total_seconds())
+        rows = await self._fetch(
+            "SELECT * FROM bowei.place($1, $2, $3, $4, $5, $6::jsonb[], $7, $8, $9, $10, $11, $12)",
+            [request.diversion_id for request in batch],
+            [request.driver_id for request in batch],
+            [request.request_hash for request in batch],
+            [request.hospital_id for request in batch],
+            [request.plate_hash for request in batch],
+            [msgspec.json.encode(request.answer).decode() for request in batch],
+            [None] * len(batch),
+            [agreement_id for agreement_id, _ in options],
+            [str(space_class) for _, space_class in options],
+            requests,
+            chosen,
+            lifetimes,
+        )
+        return [_decision(row) for row in rows]
+
+    @override
+    async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
+        rows = await self._fetch(_AS_IT_STANDS, diversion_id, driver_id)
+        if rows:
+            hold, answer = _hold(rows[0]["h"], state=rows[0]["state_now"])
+            return Decision(Outcome.REPEATED, hold, answer)
+        given_up = await self._fetch(
+            "SELECT FROM bowei.given_up WHERE diversion_id = $1 AND ($2::text IS NULL OR driver_id = $2)",
+            diversion_id,
+            driver_id,
+        )
+        return Decision(Outcome.GIVEN_UP if given_up else Outcome.UNKNOWN_DIVERSION)
+
+    @override
+    async def release(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        return await self._decide("SELECT * FROM bowei.release($1, $2)", diversion_id, driver_id)
+
+    @override
+    async def extend(self, diversion_id: str, driver_id: DriverId, longer: timedelta) -> Decision:
+        return await self._decide("SELECT * FROM bowei.extend($1, $2, $3)", diversion_id, driver_id, longer)
+
+    @override
+    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        return await self._decide("SELECT * FROM bowei.arrive($1, $2, NULL)", diversion_id, driver_id)
+
+    @override
+    async def leave(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        return await self._decide("SELECT * FROM bowei.leave($1, $2, 'driver')", diversion_id, driver_id)
+
+    @override
+    async def replace(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        ends_as: HoldState,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        return await self._decide(
+            "SELECT * FROM bowei.replace($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)",
+            diversion_id,
+            driver_id,
+            ordinal,
+            str(ends_as),
+            reason,
+            msgspec.json.encode(answer).decode(),
+            [candidate.agreement_id for candidate in candidates],
+            [str(candidate.space_class) for candidate in candidates],
+            [candidate.lifetime.total_seconds() for candidate in candidates],
+        )
+
+    @override
+    async def sweep(self) -> Swept:
+        rows = await self._fetch("SELECT * FROM bowei.sweep($1)", _MOST_SWEPT_LOTS)
+        return Swept(**dict(rows[0])) if rows else Swept()
+
+    @override
+    async def promised(self, cursor: int | None) -> PromiseChanges:
+        async with acquired(self._pool) as connection:
+            with translated():
+                # The horizon is read before the rows: what commits in between is read twice rather than never.
+                horizon = await connection.fetchval(
+                    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", timeout=_COMMIT_TIMEOUT_S
+                )
+                rows = await connection.fetch(
+                    "SELECT * FROM bowei.promised_since($1::bigint::text::xid8)", cursor, timeout=_COMMIT_TIMEOUT_S
+                )
+        return PromiseChanges({LotId(row["lot_id"]): _promise(row) for row in rows}, int(horizon))
+
+    @override
+    async def broken_promises(self) -> Sequence[tuple[str, str]]:
+        rows = await self._fetch("SELECT kind, subject FROM bowei.broken_promise LIMIT 1000")
+        return [(row["kind"], row["subject"]) for row in rows]
+
+    @override
+    async def server_identity(self) -> str:
+        rows = await self._fetch(
+            "SELECT s.system_identifier::text || '.' || c.timeline_id || '.' || d.oid AS identity"
+            " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()"
+        )
+        return str(rows[0]["identity"])
+
+    @override
+    async def now(self) -> datetime:
+        rows = await self._fetch("SELECT bowei.now() AS now")
+        now: datetime = rows[0]["now"]
+        return now
+
+    async def _decide(self, statement: str, *arguments: object) -> Decision:
+        for attempt in (1, 2):
+            try:
+                rows = await self._fetch(statement, *arguments)
+                return _decision(rows[0])
+            except StoreAway as error:
+                if attempt == 2 or not isinstance(error.__cause__, asyncpg.exceptions.DeadlockDetectedError):
+                    raise
+        raise AssertionError("unreachable")  # pragma: no cover
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
+
+
+async def listen_promised(url: str, woken: asyncio.Event, *, lock_key: int) -> asyncpg.Connection | None:
+    """Become the one follower: take the advisory lock `lock_key` and set `woken` at every commit of a promise.
+
+    Gives the connection that holds the lock (close it to let go), or None where another process has it.
+
+    Raises:
+        StoreAway: the server can't be reached.
+    """
+    with translated():
+        connection = await asyncpg.connect(url, timeout=5.0, command_timeout=5.0)
+        try:
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key):
+                await connection.close(timeout=2.0)
+                return None
+            await connection.add_listener("bowei_promised", lambda *_: woken.set())
+        except BaseException:
+            connection.terminate()
+            raise
+        connection.add_termination_listener(lambda _: woken.set())
+        return connection
+
+
+def _decision(row: asyncpg.Record) -> Decision:
+    outcome = Outcome(row["outcome"])
+    if row["hold"] is None:
+        return Decision(outcome)
+    hold, answer = _hold(row["hold"])
+    return Decision(outcome, hold, answer)
+
+
+def _hold(row: asyncpg.Record, *, state: str | None = None) -> tuple[Hold, Json]:
+    hold = Hold(
+        diversion_id=row["diversion_id"],
+        ordinal=row["ordinal"],
+        driver_id=DriverId(row["driver_id"]),
+        hospital_id=HospitalId(row["hospital_id"]),
+        lot_id=LotId(row["lot_id"]),
+        agreement_id=AgreementId(row["agreement_id"]),
+        space_class=SpaceClass(row["space_class"]),
+        state=HoldState(state or row["state"]),
+        placed_at=row["placed_at"],
+        expires_at=row["expires_at"],
+        extended=row["extended"],
+        arrived_at=row["arrived_at"],
+        ended_at=row["ended_at"],
+        reason=row["reason"],
+    )
+    answer: dict[str, Any] = msgspec.json.decode(row["answer"])
+    return hold, answer
+
+
+def _promise(row: asyncpg.Record) -> LotPromise:
+    pools = msgspec.json.decode(row["pools"], type=dict[str, PoolPromise])
+    return LotPromise(held=row["held"], stays=row["stays"], version=row["version"], pools=pools)

@@ -1,0 +1,256 @@
+"""The register in Postgres (migrations/0001). Documents are the domain's own values as JSON."""
+
+import dataclasses
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import asyncpg
+import msgspec
+from typing_extensions import override
+
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.directory import Directory
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId, SpaceClass
+from bowei.records.connecting import acquired, translated
+from bowei.records.registering import Register, Source, SourceKind, StillInUse, UnknownReference
+
+_TIMEOUT_S = 10.0
+_CODES = {
+    "hospital_lot_id_fkey": "unknown_lot",
+    "agreement_lot_id_fkey": "unknown_lot",
+    "agreement_hospital_id_fkey": "unknown_hospital",
+    "source_lot_lot_id_fkey": "unknown_lot",
+}
+
+
+class PostgresRegister(Register):
+    """The register; each call is one transaction and raises the directory's version."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @override
+    async def directory(self) -> Directory:
+        async with acquired(self._pool) as connection:
+            with translated():
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    version = await connection.fetchval("SELECT last_value FROM bowei.directory_version")
+                    lots = await connection.fetch("SELECT document, paused FROM bowei.lot")
+                    hospitals = await connection.fetch("SELECT document FROM bowei.hospital")
+                    agreements = await connection.fetch("SELECT * FROM bowei.agreement ORDER BY agreement_id")
+                    windows = await connection.fetch(
+                        "SELECT * FROM bowei.lending_window ORDER BY agreement_id, ordinal"
+                    )
+        by_agreement: dict[str, list[LendingWindow]] = {}
+        for row in windows:
+            by_agreement.setdefault(row["agreement_id"], []).append(_window(row))
+        return Directory.of(
+            int(version),
+            (_lot(row["document"], paused=row["paused"]) for row in lots),
+            (msgspec.json.decode(row["document"], type=Hospital) for row in hospitals),
+            (_agreement(row, tuple(by_agreement.get(row["agreement_id"], ()))) for row in agreements),
+        )
+
+    @override
+    async def directory_version(self) -> int:
+        async with acquired(self._pool) as connection:
+            with translated():
+                return int(await connection.fetchval("SELECT last_value FROM bowei.directory_version"))
+
+    @override
+    async def put_lots(self, lots: Sequence[Lot]) -> None:
+        async with self._changing() as connection:
+            await connection.executemany(
+                """
+                INSERT INTO bowei.lot (lot_id, document, timezone, capacity, paused) VALUES ($1, $2::jsonb, $3, $4, $5)
+                ON CONFLICT (lot_id) DO UPDATE SET document = excluded.document, timezone = excluded.timezone,
+                    capacity = excluded.capacity, paused = excluded.paused
+                """,
+                [(lot.lot_id, _json(lot), lot.timezone, lot.capacity, lot.paused) for lot in lots],
+            )
+            await connection.executemany(
+                """
+                INSERT INTO bowei.lot_promise AS p (lot_id, capacity) VALUES ($1, $2)
+                ON CONFLICT (lot_id) DO UPDATE SET capacity = excluded.capacity, version = p.version + 1,
+                    changed_in = pg_current_xact_id() WHERE p.capacity <> excluded.capacity
+                """,
+                sorted((lot.lot_id, lot.capacity) for lot in lots),
+            )
+
+    @override
+    async def put_hospitals(self, hospitals: Sequence[Hospital]) -> None:
+        async with self._changing() as connection:
+            await connection.executemany(
+                """
+                INSERT INTO bowei.hospital (hospital_id, lot_id, document) VALUES ($1, $2, $3::jsonb)
+                ON CONFLICT (hospital_id) DO UPDATE SET lot_id = excluded.lot_id, document = excluded.document
+                """,
+                [(hospital.hospital_id, hospital.lot_id, _json(hospital)) for hospital in hospitals],
+            )
+
+    @override
+    async def put_agreements(self, agreements: Sequence[Agreement]) -> None:
+        async with self._changing() as connection:
+            for agreement in agreements:
+                await _put_agreement(connection, agreement)
+
+    @override
+    async def put_sources(self, sources: Sequence[Source]) -> None:
+        async with self._changing() as connection:
+            for source in sources:
+                await connection.execute(
+                    """
+                    INSERT INTO bowei.source (source_id, kind, key_sha256, public_key, suspended)
+                    VALUES ($1, $2, $3, $4, $5)
+                    ON CONFLICT (source_id) DO UPDATE SET kind = excluded.kind, key_sha256 = excluded.key_sha256,
+                        public_key = excluded.public_key, suspended = excluded.suspended
+                    """,
+                    source.source_id,
+                    str(source.kind),
+                    source.key_sha256,
+                    source.public_key,
+                    source.suspended,
+                )
+                await connection.execute("DELETE FROM bowei.source_lot WHERE source_id = $1", source.source_id)
+                await connection.executemany(
+                    "INSERT INTO bowei.source_lot (source_id, code, lot_id) VALUES ($1, $2, $3)",
+                    [(source.source_id, code, lot_id) for code, lot_id in source.lots],
+                )
+
+    @override
+    async def pause_lot(self, lot_id: LotId, *, paused: bool) -> None:
+        async with self._changing() as connection:
+            done = await connection.execute("UPDATE bowei.lot SET paused = $2 WHERE lot_id = $1", lot_id, paused)
+            if done == "UPDATE 0":
+                raise UnknownReference("unknown_lot")
+
+    @override
+    async def remove_agreement(self, agreement_id: AgreementId) -> None:
+        async with self._changing() as connection:
+            done = await connection.execute("DELETE FROM bowei.agreement WHERE agreement_id = $1", agreement_id)
+            if done == "DELETE 0":
+                raise UnknownReference("unknown_agreement")
+
+    @override
+    async def sources(self) -> Sequence[Source]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                rows = await connection.fetch(
+                    """
+                    SELECT s.*, coalesce(array_agg(ARRAY[l.code, l.lot_id] ORDER BY l.code)
+                                         FILTER (WHERE l.code IS NOT NULL), '{}') AS lots
+                    FROM bowei.source s LEFT JOIN bowei.source_lot l USING (source_id) GROUP BY s.source_id
+                    """,
+                    timeout=_TIMEOUT_S,
+                )
+        return [
+            Source(
+                source_id=SourceId(row["source_id"]),
+                kind=SourceKind(row["kind"]),
+                key_sha256=row["key_sha256"],
+                public_key=row["public_key"],
+                suspended=row["suspended"],
+                lots=tuple((code, LotId(lot_id)) for code, lot_id in row["lots"]),
+            )
+            for row in rows
+        ]
+
+    @override
+    async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:
+        async with acquired(self._pool) as connection:
+            with translated():
+                document = await connection.fetchval(
+                    "SELECT document FROM bowei.hospital WHERE hospital_id = $1", hospital_id, timeout=_TIMEOUT_S
+                )
+        return None if document is None else msgspec.json.decode(document, type=Hospital)
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        """One transaction that raises the directory's version and wakes whoever copies it."""
+        async with acquired(self._pool) as connection:
+            with translated():
+                try:
+                    async with connection.transaction():
+                        yield connection
+                        await connection.execute("SELECT nextval('bowei.directory_version')")
+                        await connection.execute("SELECT pg_notify('bowei_promised', 'directory')")
+                except asyncpg.exceptions.ForeignKeyViolationError as error:
+                    code = _CODES.get(error.constraint_name or "")
+                    if code is None:
+                        raise StillInUse from error
+                    raise UnknownReference(code) from error
+                except asyncpg.exceptions.CheckViolationError as error:
+                    raise StillInUse from error
+
+
+async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement: Agreement) -> None:
+    moved = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM bowei.pool_promise
+                       WHERE agreement_id = $1 AND lot_id <> $2 AND (held > 0 OR stays > 0))
+        """,
+        agreement.agreement_id,
+        agreement.lot_id,
+    )
+    if moved:
+        raise StillInUse
+    await connection.execute(
+        """
+        INSERT INTO bowei.agreement (agreement_id, lot_id, hospital_id, margin, max_stay, valid_from, valid_to, paused)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (agreement_id) DO UPDATE SET lot_id = excluded.lot_id, hospital_id = excluded.hospital_id,
+            margin = excluded.margin, max_stay = excluded.max_stay, valid_from = excluded.valid_from,
+            valid_to = excluded.valid_to, paused = excluded.paused
+        """,
+        agreement.agreement_id,
+        agreement.lot_id,
+        agreement.hospital_id,
+        agreement.margin,
+        agreement.max_stay,
+        agreement.valid_from,
+        agreement.valid_to,
+        agreement.paused,
+    )
+    await connection.execute("DELETE FROM bowei.lending_window WHERE agreement_id = $1", agreement.agreement_id)
+    await connection.executemany(
+        """
+        INSERT INTO bowei.lending_window (agreement_id, ordinal, space_class, spaces, days, starts, stops)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        [
+            (agreement.agreement_id, n, str(w.space_class), w.spaces, sorted(w.days), w.starts, w.stops)
+            for n, w in enumerate(agreement.windows, start=1)
+        ],
+    )
+
+
+def _json(value: Lot | Hospital) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _lot(document: str, *, paused: bool) -> Lot:
+    return dataclasses.replace(msgspec.json.decode(document, type=Lot), paused=paused)
+
+
+def _window(row: asyncpg.Record) -> LendingWindow:
+    return LendingWindow(
+        space_class=SpaceClass(row["space_class"]),
+        spaces=row["spaces"],
+        days=frozenset(row["days"]),
+        starts=row["starts"],
+        stops=row["stops"],
+    )
+
+
+def _agreement(row: asyncpg.Record, windows: tuple[LendingWindow, ...]) -> Agreement:
+    return Agreement(
+        agreement_id=AgreementId(row["agreement_id"]),
+        lot_id=LotId(row["lot_id"]),
+        hospital_id=HospitalId(row["hospital_id"]),
+        windows=windows,
+        margin=row["margin"],
+        max_stay=row["max_stay"],
+        valid_from=row["valid_from"],
+        valid_to=row["valid_to"],
+        paused=row["paused"],
+    )

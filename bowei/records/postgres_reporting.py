@@ -1,0 +1,140 @@
+"""The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0003)."""
+
+from collections.abc import Mapping, Sequence
+
+import asyncpg
+import msgspec
+from typing_extensions import override
+
+from bowei.domain.lots import LotId, SpaceClass
+from bowei.domain.observations import LotState, Outcome, Passage
+from bowei.domain.offering import Report
+from bowei.records.connecting import acquired, translated
+from bowei.records.group_commit import GroupCommit
+from bowei.records.reporting import Judged, Recorded, ReportJournal
+
+_TIMEOUT_S = 5.0
+
+
+class PostgresReportJournal(ReportJournal):
+    """The journal. Requests share commits; within one, reports of the same lot keep their order."""
+
+    def __init__(self, pool: asyncpg.Pool, *, writers: int = 2, queue_limit: int = 2_000) -> None:
+        self._pool = pool
+        self._recording: GroupCommit[Sequence[Judged], Sequence[Recorded]] = GroupCommit(
+            self._record_batch,
+            keys=lambda judged: {one.observation.lot_id for one in judged},
+            writers=writers,
+            most=50,
+            queue_limit=queue_limit,
+        )
+
+    async def close(self) -> None:
+        """Let commits in flight finish."""
+        await self._recording.close()
+
+    @override
+    async def record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
+        return await self._recording.submit(judged)
+
+    async def _record_batch(self, batch: Sequence[Sequence[Judged]]) -> Sequence[Sequence[Recorded]]:
+        flat = [one for judged in batch for one in judged]
+        answers: list[Recorded | None] = [None] * len(flat)
+        async with acquired(self._pool) as connection:
+            with translated():
+                rounds = _rounds(flat)
+                if len(rounds) == 1:
+                    await _record_round(connection, flat, rounds[0], answers)
+                else:
+                    async with connection.transaction():
+                        for positions in rounds:
+                            await _record_round(connection, flat, positions, answers)
+        done = iter(answers)
+        return [[answer for _ in judged if (answer := next(done)) is not None] for judged in batch]
+
+    @override
+    async def record_passage(self, passage: Passage, *, moves_count: bool) -> Recorded:
+        async with acquired(self._pool) as connection:
+            with translated():
+                row = await connection.fetchrow(
+                    "SELECT * FROM bowei.record_passage($1, $2, $3, $4, $5, $6, $7)",
+                    passage.lot_id,
+                    passage.passage_id,
+                    str(passage.kind),
+                    passage.passed_at,
+                    passage.source_id,
+                    passage.plate_hash,
+                    moves_count,
+                    timeout=_TIMEOUT_S,
+                )
+        assert row is not None  # noqa: S101 (the function always gives one row)
+        return Recorded(passage.lot_id, Outcome(row["outcome"]), _report(row["report"]))
+
+    @override
+    async def reports(self) -> Mapping[LotId, Report]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                rows = await connection.fetch("SELECT r FROM bowei.report r", timeout=_TIMEOUT_S)
+        found: dict[LotId, Report] = {}
+        for row in rows:
+            report = _report(row["r"])
+            if report is not None:
+                found[LotId(row["r"]["lot_id"])] = report
+        return found
+
+
+def _rounds(flat: Sequence[Judged]) -> list[list[int]]:
+    """Split into rounds in which each lot stands once, keeping each lot's order."""
+    rounds: list[list[int]] = []
+    times: dict[LotId, int] = {}
+    for position, one in enumerate(flat):
+        lot_id = one.observation.lot_id
+        number = times.get(lot_id, 0)
+        times[lot_id] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(position)
+    return rounds
+
+
+async def _record_round(
+    connection: asyncpg.pool.PoolConnectionProxy,
+    flat: Sequence[Judged],
+    positions: Sequence[int],
+    answers: list[Recorded | None],
+) -> None:
+    said = [flat[position].observation for position in positions]
+    rows = await connection.fetch(
+        "SELECT * FROM bowei.record_observations($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb[], $10, $11)",
+        [one.lot_id for one in said],
+        [one.observed_at for one in said],
+        [one.seq for one in said],
+        [one.source_id for one in said],
+        [one.capacity for one in said],
+        [one.open for one in said],
+        [one.free for one in said],
+        [str(one.state) for one in said],
+        [msgspec.json.encode(one.free_by_class).decode() for one in said],
+        [one.queue_vehicles for one in said],
+        [flat[position].code for position in positions],
+        timeout=_TIMEOUT_S,
+    )
+    for row, position in zip(rows, positions, strict=True):
+        answers[position] = Recorded(flat[position].observation.lot_id, Outcome(row["outcome"]), _report(row["report"]))
+
+
+def _report(row: asyncpg.Record | None) -> Report | None:
+    if row is None or row["lot_id"] is None:
+        return None
+    return Report(
+        observed_at=row["observed_at"],
+        received_at=row["received_at"],
+        seq=row["seq"],
+        free=row["free"],
+        open=row["open"],
+        capacity=row["capacity"],
+        state=LotState(row["state"]),
+        usual_gap=row["usual_gap"],
+        free_by_class=msgspec.json.decode(row["free_by_class"], type=dict[SpaceClass, int]),
+        queue_vehicles=row["queue_vehicles"],
+    )

@@ -1,0 +1,115 @@
+"""The port of the register: what the parties agreed, written by the registry alone, read by everyone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.directory import Directory
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId
+
+
+class SourceKind(StrEnum):
+    """What a source speaks."""
+
+    NATIVE = "native"
+    CITYBRAIN = "citybrain"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A feed that reports: its key (only as a hash), and the lots it may report for, by its own codes."""
+
+    source_id: SourceId
+    kind: SourceKind
+    key_sha256: bytes | None = field(default=None, repr=False)
+    public_key: str | None = field(default=None, repr=False)
+    suspended: bool = False
+    lots: tuple[tuple[str, LotId], ...] = ()
+    """Pairs of the source's own code and the lot."""
+
+
+class UnknownReference(Exception):
+    """What was put refers to something that is not registered; `code` is the problem's."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class StillInUse(Exception):
+    """Live holds, stays or agreements still need what was to be changed or removed."""
+
+
+class Register(Protocol):
+    """Keeps lots, hospitals, agreements and sources. Putting the same again changes nothing.
+
+    Every method raises StoreAway or OutcomeUnknown (repeat the same call).
+    """
+
+    async def directory(self) -> Directory:
+        """Give all that is registered, as one value."""
+        ...
+
+    async def directory_version(self) -> int:
+        """Give the version of the directory, which grows with every change."""
+        ...
+
+    async def put_lots(self, lots: Sequence[Lot]) -> None:
+        """Register lots, or change them.
+
+        Raises:
+            StillInUse: the new capacity is below what is held on the lot.
+        """
+        ...
+
+    async def put_hospitals(self, hospitals: Sequence[Hospital]) -> None:
+        """Register hospitals, or change them.
+
+        Raises:
+            UnknownReference: a hospital's lot is not registered.
+        """
+        ...
+
+    async def put_agreements(self, agreements: Sequence[Agreement]) -> None:
+        """Register agreements, or change them. Lowering what is lent below what is held only stops new holds.
+
+        Raises:
+            UnknownReference: a lot or hospital is not registered.
+            StillInUse: an agreement would move to another lot while holds or stays run under it.
+        """
+        ...
+
+    async def put_sources(self, sources: Sequence[Source]) -> None:
+        """Register sources, or change them.
+
+        Raises:
+            UnknownReference: a lot is not registered.
+        """
+        ...
+
+    async def pause_lot(self, lot_id: LotId, *, paused: bool) -> None:
+        """Stop or resume all new holds on a lot, at once.
+
+        Raises:
+            UnknownReference: the lot is not registered.
+        """
+        ...
+
+    async def remove_agreement(self, agreement_id: AgreementId) -> None:
+        """End an agreement.
+
+        Raises:
+            UnknownReference: it is not registered.
+            StillInUse: holds or stays were ever counted against it; pause it or give it a last day instead.
+        """
+        ...
+
+    async def sources(self) -> Sequence[Source]:
+        """List every source."""
+        ...
+
+    async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:
+        """Give one hospital, if registered."""
+        ...
