@@ -1,0 +1,12 @@
+"""NOW: Redis, the copy that everyone reads. The only importer of redis.
+
+What belongs here: what was last seen of each lot, what is promised on it, the directory, and the news that any of it
+changed. Everything can be flushed, lost, failed over or restored from an old copy without a broken promise: the ledger
+(`bowei.records`) decides, and whoever copies it here copies all of it again. What doesn't belong: any decision.
+
+    showing      the writers' ports: ShowsReports (ingest), ShowsPromises (the one follower)
+    reading      the readers' port
+    mirror       a process's own copy, kept current by push, with its age
+    keys         every key: type, owner, lifetime
+    redis_store  Redis and Valkey        in_memory  the twin
+"""

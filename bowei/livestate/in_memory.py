@@ -1,0 +1,126 @@
+"""The live state in memory: the specification that Redis is held to, and the store of tests without a server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from typing_extensions import override
+
+from bowei.domain.choosing import LotNow
+from bowei.domain.directory import Directory
+from bowei.domain.lots import LotId
+from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
+from bowei.livestate import keys
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.reading import Change, ReadsLiveState
+from bowei.livestate.showing import ShowsPromises, ShowsReports
+
+_MOST_UNREAD = 10_000
+
+
+class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
+    """The live state of one process. `away` makes every call fail, as a lost server would; `flush` empties it."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self._listeners: set[asyncio.Queue[Change]] = set()
+        self._reports: dict[LotId, Report] = {}
+        self._promises: dict[LotId, LotPromise] = {}
+        self._directory: Directory | None = None
+        self._marks: dict[str, str] = {}
+
+    def flush(self) -> None:
+        """Forget everything, as FLUSHALL would."""
+        self._reports.clear()
+        self._promises.clear()
+        self._directory = None
+        self._marks.clear()
+
+    @override
+    async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
+        self._there()
+        for lot_id, report in reports.items():
+            shown = self._reports.get(lot_id)
+            if shown is None or keys.report_order(report) > keys.report_order(shown):
+                self._reports[lot_id] = report
+        self._tell(Change(lots=frozenset(reports)))
+
+    @override
+    async def reports_copied(self) -> bool:
+        self._there()
+        return keys.COPIED_SEEN in self._marks
+
+    @override
+    async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
+        await self.show_reports(reports)
+        self._marks[keys.COPIED_SEEN] = "reports"
+
+    @override
+    async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
+        self._there()
+        for lot_id, promise in promises.items():
+            shown = self._promises.get(lot_id)
+            if shown is None or promise.version > shown.version:
+                self._promises[lot_id] = promise
+        self._tell(Change(lots=frozenset(promises)))
+
+    @override
+    async def promises_copied(self, ledger: str) -> bool:
+        self._there()
+        return self._marks.get(keys.COPIED_PROMISED) == ledger
+
+    @override
+    async def copy_promises(self, promises: Mapping[LotId, LotPromise], directory: Directory, *, ledger: str) -> None:
+        self._there()
+        self._promises.update(promises)
+        await self.show_directory(directory)
+        self._tell(Change(lots=frozenset(promises)))
+        self._marks[keys.COPIED_PROMISED] = ledger
+
+    @override
+    async def show_directory(self, directory: Directory) -> None:
+        self._there()
+        self._directory = directory
+        self._tell(Change(directory=True))
+
+    @override
+    async def directory(self) -> Directory | None:
+        self._there()
+        return self._directory
+
+    @override
+    async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
+        self._there()
+        return {
+            lot_id: LotNow(self._reports.get(lot_id), self._promises.get(lot_id, NOTHING_PROMISED))
+            for lot_id in lot_ids
+            if lot_id in self._reports or lot_id in self._promises
+        }
+
+    @override
+    @asynccontextmanager
+    async def changes(self) -> AsyncIterator[AsyncIterator[Change]]:
+        self._there()
+        news: asyncio.Queue[Change] = asyncio.Queue(_MOST_UNREAD)
+        self._listeners.add(news)
+        try:
+            yield self._listen(news)
+        finally:
+            self._listeners.discard(news)
+
+    async def _listen(self, news: asyncio.Queue[Change]) -> AsyncIterator[Change]:
+        while True:
+            try:
+                change = await asyncio.wait_for(news.get(), timeout=1.0)
+            except TimeoutError:
+                change = Change()
+            self._there()
+            yield change
+
+    def _tell(self, change: Change) -> None:
+        for news in self._listeners:
+            news.put_nowait(change)
+
+    def _there(self) -> None:
+        if self.away:
+            raise LiveStateAway("away")

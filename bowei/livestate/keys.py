@@ -1,0 +1,55 @@
+"""Every Redis key there is, spelled nowhere else.
+
+    key                        type    owner (only writer)         lifetime
+    v1:{LOT}:seen              hash    ingest                      48 h after the last report: a lot silent for
+               order, body                                         longer says nothing any more
+    v1:{LOT}:promised          hash    the follower, in routing    none: true until the ledger says otherwise
+               order, body
+    v1:directory               string  the follower                none: one value, overwritten
+    v1:copied:seen             string  ingest                      none: its absence means "copy all again"
+    v1:copied:promised         string  the follower                none: its absence means "copy all again"
+
+    channel v1:changes         messages "lots <id> <id> ..." and "directory"
+
+`order` grows; a value is replaced only by one of a greater order. Braces hash-tag by lot, so that a cluster holds a
+lot's keys together.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from bowei.domain.lots import LotId
+from bowei.domain.offering import Report
+
+DIRECTORY = "v1:directory"
+COPIED_SEEN = "v1:copied:seen"
+COPIED_PROMISED = "v1:copied:promised"
+CHANGES = "v1:changes"
+SEEN_LIFETIME = timedelta(hours=48)
+PERMANENT = ("v1:{*}:promised", DIRECTORY, COPIED_SEEN, COPIED_PROMISED)
+"""Patterns of the keys that have no lifetime, for the check that no other key is without one."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def seen(lot_id: LotId) -> str:
+    """Name the key of what a lot last said."""
+    return f"v1:{{{lot_id}}}:seen"
+
+
+def promised(lot_id: LotId) -> str:
+    """Name the key of what is promised on a lot."""
+    return f"v1:{{{lot_id}}}:promised"
+
+
+def report_order(report: Report) -> str:
+    """Order reports of a lot as text: by observed_at, then seq, then receipt."""
+    return f"{_micros(report.observed_at):020d}.{report.seq:020d}.{_micros(report.received_at):020d}"
+
+
+def promise_order(version: int) -> str:
+    """Order promises of a lot as text: by the ledger's version."""
+    return f"{version:020d}"
+
+
+def _micros(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(microseconds=1)

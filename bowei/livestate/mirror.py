@@ -1,0 +1,140 @@
+"""A process's own copy of the live state, kept current by push.
+
+Reading it costs nothing and can't fail; when the live state is away it keeps its last values and says how old they
+are. It is read whole at the start, after every lost connection, and now and then in case news was lost.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+
+from bowei.domain.choosing import LotNow
+from bowei.domain.directory import Directory
+from bowei.domain.lots import LotId
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.reading import Change, ReadsLiveState
+
+_log = logging.getLogger(__name__)
+
+_READ_WHOLE_EVERY_S = 15.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+_UNKNOWN = LotNow(None)
+
+
+class LiveMirror:
+    """The copy. Run `run` as a task for as long as it is read."""
+
+    def __init__(self, live_state: ReadsLiveState) -> None:
+        self._live_state = live_state
+        self._directory = Directory.empty()
+        self._lots: dict[LotId, LotNow] = {}
+        self._changed_at: dict[LotId, int] = {}
+        self._serial = 0
+        self._changed = asyncio.Event()
+        self._current_until: float | None = None
+        self._loaded = asyncio.Event()
+
+    @property
+    def directory(self) -> Directory:
+        """All that is registered, as last copied."""
+        return self._directory
+
+    @property
+    def lots(self) -> Mapping[LotId, LotNow]:
+        """What is shown of each lot; a lot of which nothing was ever shown is absent."""
+        return self._lots
+
+    @property
+    def serial(self) -> int:
+        """Grows with every change."""
+        return self._serial
+
+    @property
+    def age_s(self) -> float | None:
+        """For how many real seconds the copy has not been known to be current; None before it was ever read."""
+        return None if self._current_until is None else max(0.0, time.monotonic() - self._current_until)
+
+    def lot(self, lot_id: LotId) -> LotNow:
+        """Give what is shown of one lot."""
+        return self._lots.get(lot_id, _UNKNOWN)
+
+    def changed_since(self, serial: int) -> set[LotId]:
+        """List the lots that changed after `serial`."""
+        return {lot_id for lot_id, changed_at in self._changed_at.items() if changed_at > serial}
+
+    async def wait_change(self, serial: int, timeout_s: float) -> bool:
+        """Wait until something changes after `serial`; False where nothing did in time."""
+        if self._serial > serial:
+            return True
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def wait_loaded(self, timeout_s: float) -> bool:
+        """Wait until the copy was read whole once; False where that did not happen in time."""
+        try:
+            await asyncio.wait_for(self._loaded.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Keep the copy current until cancelled."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            try:
+                async with self._live_state.changes() as news:
+                    await self._read_whole()
+                    pause_s = _FIRST_PAUSE_S
+                    await self._follow(news)
+            except LiveStateAway as error:
+                _log.warning("live_state_away", extra={"why": str(error), "retry_in_s": pause_s})
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _follow(self, news: AsyncIterator[Change]) -> None:
+        whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
+        async for change in news:
+            if change.directory or time.monotonic() > whole_at:
+                await self._read_whole()
+                whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
+            elif change.lots:
+                self._take(await self._live_state.lots(change.lots))
+            self._current_until = time.monotonic()
+
+    async def _read_whole(self) -> None:
+        directory = await self._live_state.directory()
+        if directory is None:
+            # An emptied or new server: keep what is known until the follower has copied again.
+            return
+        self._take(await self._live_state.lots(directory.lots))
+        if directory.version != self._directory.version or directory.lots.keys() != self._directory.lots.keys():
+            for gone in self._lots.keys() - directory.lots.keys():
+                del self._lots[gone]
+            self._directory = directory
+            self._note(directory.lots)
+        self._current_until = time.monotonic()
+        self._loaded.set()
+
+    def _take(self, lots: Mapping[LotId, LotNow]) -> None:
+        # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.
+        changed = []
+        for lot_id, shown in lots.items():
+            known = self._lots.get(lot_id, _UNKNOWN)
+            now = LotNow(shown.report or known.report, shown.promise if shown.promise.version else known.promise)
+            if now != known:
+                self._lots[lot_id] = now
+                changed.append(lot_id)
+        if changed:
+            self._note(changed)
+
+    def _note(self, lot_ids: Mapping[LotId, object] | list[LotId]) -> None:
+        self._serial += 1
+        for lot_id in lot_ids:
+            self._changed_at[lot_id] = self._serial
+        self._changed.set()
+        self._changed = asyncio.Event()

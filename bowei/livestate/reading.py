@@ -1,0 +1,37 @@
+"""The port of those who read the copy."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from bowei.domain.choosing import LotNow
+from bowei.domain.directory import Directory
+from bowei.domain.lots import LotId
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """News: these lots changed, or the directory did, or nothing did for a while (a sign of life)."""
+
+    lots: frozenset[LotId] = frozenset()
+    directory: bool = False
+
+
+class ReadsLiveState(Protocol):
+    """Reads what is shown. Every method raises LiveStateAway."""
+
+    async def directory(self) -> Directory | None:
+        """Give the directory; None where none was copied yet."""
+        ...
+
+    async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
+        """Give what is shown of each lot; a lot of which nothing is shown is absent."""
+        ...
+
+    def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
+        """Listen to the news; entering means that nothing from now on is missed.
+
+        The iterator gives an empty Change at least once a second, so that silence and loss can be told apart.
+        """
+        ...

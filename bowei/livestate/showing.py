@@ -1,0 +1,44 @@
+"""The ports of those who write the copy. Each key has one of them as its owner."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from bowei.domain.directory import Directory
+from bowei.domain.lots import LotId
+from bowei.domain.offering import LotPromise, Report
+
+
+class ShowsReports(Protocol):
+    """Shows what lots say: for ingest alone. Every method raises LiveStateAway."""
+
+    async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
+        """Show reports that are newer than what is shown, and tell readers."""
+        ...
+
+    async def reports_copied(self) -> bool:
+        """Say whether this server still has the whole copy of reports that was made into it."""
+        ...
+
+    async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
+        """Show all of the record's newest reports and mark the copy as whole."""
+        ...
+
+
+class ShowsPromises(Protocol):
+    """Shows what is promised, and the directory: for the one follower alone. Every method raises LiveStateAway."""
+
+    async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
+        """Show promises that are newer than what is shown, and tell readers."""
+        ...
+
+    async def promises_copied(self, ledger: str) -> bool:
+        """Say whether this server still has the whole copy that was made of `ledger`."""
+        ...
+
+    async def copy_promises(self, promises: Mapping[LotId, LotPromise], directory: Directory, *, ledger: str) -> None:
+        """Replace all that is shown as promised, whatever its order, and mark the copy as whole."""
+        ...
+
+    async def show_directory(self, directory: Directory) -> None:
+        """Show a changed directory, and tell readers."""
+        ...
