@@ -56,6 +56,10 @@ class LotPromise:
     pools: Mapping[str, PoolPromise] = field(default_factory=dict)
     """By `pool_key`."""
 
+    def held_of(self, space_class: SpaceClass) -> int:
+        """Give how many spaces of one class are held on the lot, under whichever agreement."""
+        return sum(pool.held for key, pool in self.pools.items() if key.endswith(f"/{space_class}"))
+
 
 def pool_key(agreement_id: str, space_class: SpaceClass) -> str:
     """Name a pool in one string, for maps that travel as JSON."""
@@ -79,5 +83,5 @@ def offered(
     if report.open is not None:
         rooms.append(report.open - promise.stays - promise.held)
     if space_class in report.free_by_class:
-        rooms.append(report.free_by_class[space_class] - pool.held)
+        rooms.append(report.free_by_class[space_class] - promise.held_of(space_class))
     return max(0, min(rooms))

@@ -23,12 +23,24 @@ class ProblemKind:
 
 
 @dataclass(frozen=True, slots=True)
+class FieldKind:
+    """One way in which a field is wrong, and what it says in each language."""
+
+    code: str
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with one field of a request; `field` is its path, `code` stable."""
+    """What is wrong with one field of a request; `field` is its path, `code` one of FIELD_KINDS.
+
+    `message` is only what the code's own words don't say, such as a bound; it never repeats what was sent.
+    """
 
     field: str
     code: str
-    message: str
+    message: str = ""
 
 
 class Refused(Exception):
@@ -150,3 +162,97 @@ _CATALOGUE = (
 
 KINDS: Mapping[str, ProblemKind] = MappingProxyType({kind.code: kind for kind in _CATALOGUE})
 """Every code there is."""
+
+_FIELD_CATALOGUE = (
+    # Form
+    FieldKind("missing_field", "This field is needed.", "缺少此字段。"),
+    FieldKind("unknown_field", "There is no such field. Remove it.", "没有此字段，请删除。"),
+    FieldKind("wrong_type", "This is of another JSON type than expected.", "JSON 类型不符。"),
+    FieldKind("out_of_range", "This number is out of range.", "数值超出范围。"),
+    FieldKind("wrong_length", "This is too short or too long.", "长度过短或过长。"),
+    FieldKind("unknown_option", "This is not one of the options.", "不在可选值之内。"),
+    FieldKind(
+        "bad_id",
+        "An id is 1 to 64 of A-Z a-z 0-9 . _ : - and starts with a letter or digit.",
+        "编号须为 1 至 64 个字符（A-Z a-z 0-9 . _ : -），且以字母或数字开头。",
+    ),
+    FieldKind("bad_text", "This text has characters that are not allowed.", "文本含有不允许的字符。"),
+    FieldKind("bad_value", "This value is not valid.", "该值无效。"),
+    FieldKind("duplicate_id", "This id occurs twice.", "编号重复。"),
+    # Times
+    FieldKind(
+        "bad_time",
+        "Write times as RFC 3339, such as 2026-03-02T00:30:03Z.",
+        "时间请按 RFC 3339 书写，如 2026-03-02T00:30:03Z。",
+    ),
+    FieldKind(
+        "naive_time",
+        "The time has no offset. Append Z or an offset such as +08:00.",
+        "时间缺少时区，请加 Z 或 +08:00 等偏移。",
+    ),
+    FieldKind(
+        "future_time", "The time lies in the future. Check the sender's clock.", "时间在未来，请检查上报端时钟。"
+    ),
+    FieldKind(
+        "bad_timezone",
+        "This is no IANA time zone. Write one such as Asia/Shanghai.",
+        "不是 IANA 时区，请写如 Asia/Shanghai。",
+    ),
+    # Places
+    FieldKind("missing_datum", "Say the datum: wgs84, gcj02 or bd09.", "请注明坐标系：wgs84、gcj02 或 bd09。"),
+    FieldKind("swapped_axes", "Latitude and longitude seem to be swapped.", "经纬度似乎颠倒。"),
+    FieldKind("metres_as_degrees", "These are projected metres. Give degrees.", "这是投影坐标（米），请改用度。"),
+    FieldKind(
+        "datum_mismatch",
+        "The two positions lie more than 20 m apart once converted. Check each datum.",
+        "两个坐标换算后相距超过 20 米，请核对坐标系。",
+    ),
+    FieldKind(
+        "too_far_from_lot",
+        "This lies too far from its lot (entrances 1 km, doors and gates 2 km). Check datum and axes.",
+        "距停车场过远（入口 1 公里、大门 2 公里），请核对坐标系与经纬度。",
+    ),
+    FieldKind("outside_block", "This lies outside its block's area.", "位于街区范围之外。"),
+    FieldKind(
+        "bad_polygon",
+        "This is no valid polygon: close it and let no edges cross.",
+        "不是有效多边形：须闭合且边不相交。",
+    ),
+    # What the parties agree
+    FieldKind("unknown_lot", "No lot of that id is registered.", "没有登记该停车场。"),
+    FieldKind("unknown_hospital", "No hospital of that id is registered.", "没有登记该医院。"),
+    FieldKind("unknown_block", "No block of that id is described.", "没有描述该街区。"),
+    FieldKind("not_a_hospital_lot", "The lot is not of kind hospital.", "该停车场不是医院停车场。"),
+    FieldKind("lends_to_itself", "A hospital's own lot can't be lent to it.", "医院自有停车场不能出借给本院。"),
+    FieldKind(
+        "classes_above_capacity", "The classes count more spaces than the lot has.", "各类车位之和超过总车位数。"
+    ),
+    FieldKind(
+        "lent_above_capacity", "More spaces are lent than the lot has of that class.", "出借车位数超过该类车位数。"
+    ),
+    FieldKind("margin_above_lent", "More spaces are kept back than are ever lent.", "预留车位数超过出借车位数。"),
+    FieldKind(
+        "bad_window",
+        "A window has hours HH:MM and at least one day from 1 (Monday) to 7.",
+        "时段须为 HH:MM，且至少含一天（1 为周一，至 7）。",
+    ),
+    FieldKind("bad_dates", "The last day lies before the first.", "结束日期早于开始日期。"),
+    FieldKind(
+        "bad_thresholds",
+        "Keep full_at < leave_full_at and filling_at < leave_filling_at, full_at <= filling_at.",
+        "须满足 full_at < leave_full_at、filling_at < leave_filling_at、full_at <= filling_at。",
+    ),
+    FieldKind(
+        "key_needed",
+        "A City Brain source needs public_key; a native one has none.",
+        "城市大脑数据源需提供 public_key，原生数据源则不需要。",
+    ),
+    FieldKind(
+        "bad_public_key",
+        "This is no RSA public key in PEM of at least 1024 bits.",
+        "不是 PEM 格式的 RSA 公钥（至少 1024 位）。",
+    ),
+)
+
+FIELD_KINDS: Mapping[str, FieldKind] = MappingProxyType({kind.code: kind for kind in _FIELD_CATALOGUE})
+"""Every code that a field's error may carry."""

@@ -1,0 +1,43 @@
+"""Anonymous driver tokens: a random id, signed. No account, no phone, no name; a token opens only its own holds."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
+
+from bowei.domain.lots import DriverId
+from bowei.domain.problems import Refused
+
+TOKEN_LIFETIME = timedelta(hours=24)
+_LONGEST_TOKEN = 512
+
+
+class DriverTokens:
+    """Makes and opens tokens with one key."""
+
+    def __init__(self, key: str) -> None:
+        self._serializer = URLSafeTimedSerializer(
+            key, salt="bowei-driver", signer_kwargs={"digest_method": hashlib.sha256}
+        )
+
+    def make(self) -> str:
+        """Make a token for a driver that nobody has seen before (128 random bits)."""
+        return self._serializer.dumps(secrets.token_urlsafe(16))
+
+    def open(self, authorization: str | None) -> DriverId:
+        """Give the driver that an Authorization header names.
+
+        Raises:
+            Refused: key_missing, or key_wrong (forged, altered, too old).
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Refused("key_missing")
+        if len(token) > _LONGEST_TOKEN:
+            raise Refused("key_wrong")
+        try:
+            driver_id = self._serializer.loads(token, max_age=int(TOKEN_LIFETIME.total_seconds()))
+        except (BadSignature, SignatureExpired) as error:
+            raise Refused("key_wrong") from error
+        return DriverId(str(driver_id))

@@ -1,0 +1,121 @@
+"""The follower: one process among all that run copies the ledger to the live state and does the housekeeping.
+
+It holds an advisory lock, so there is one; it is woken by the ledger at each commit that changes a promise, and looks
+once a second in any case. Another ledger, another server, or a missing mark means: copy everything again.
+"""
+
+import asyncio
+import logging
+import random
+from typing import Protocol
+
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.showing import ShowsPromises
+from bowei.records.failures import StoreFailure
+from bowei.records.holding import HoldBook
+from bowei.records.registering import Register
+from services.routing.measures import Measures
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 1.0
+_CHECK_PROMISES_EVERY_LOOKS = 10
+_PAUSE_S = 1.0
+
+
+class Following(Protocol):
+    """The right to be the follower."""
+
+    def lost(self) -> bool:
+        """Say whether the right was lost with its connection."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until a promise changes, at most `timeout_s`."""
+        ...
+
+    async def give_up(self) -> None:
+        """Let another process follow."""
+        ...
+
+
+class FollowsLedger(Protocol):
+    """Hands out the right to be the follower."""
+
+    async def try_follow(self) -> Following | None:
+        """Take the right, or None where another process has it. Raises StoreFailure."""
+        ...
+
+
+class Follower:
+    """Copies promises and the directory for as long as it has the right to. Run `run` as a task."""
+
+    def __init__(
+        self, leadership: FollowsLedger, book: HoldBook, register: Register, live: ShowsPromises, measures: Measures
+    ) -> None:
+        self._leadership = leadership
+        self._book = book
+        self._register = register
+        self._live = live
+        self._measures = measures
+        self._cursor: int | None = None
+        self._directory_version = -1
+        self._looks = 0
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        while True:
+            try:
+                following = await self._leadership.try_follow()
+                if following is not None:
+                    await self._follow(following)
+            except StoreFailure as error:
+                _log.warning("ledger_away", extra={"why": str(error)})
+            await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+
+    async def _follow(self, following: Following) -> None:
+        self._cursor = None
+        self._measures.following.set(1)
+        _log.info("following_began")
+        try:
+            while not following.lost():
+                await self._housekeep()
+                try:
+                    await self._copy()
+                except LiveStateAway as error:
+                    _log.warning("live_state_away", extra={"why": str(error)})
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                await following.wait(_LOOK_EVERY_S)
+        finally:
+            self._measures.following.set(0)
+            await following.give_up()
+
+    async def _copy(self) -> None:
+        ledger = await self._book.server_identity()
+        if self._cursor is None or not await self._live.promises_copied(ledger):
+            changes = await self._book.promised(None)
+            directory = await self._register.directory()
+            await self._live.copy_promises(changes.promises, directory, ledger=ledger)
+            self._cursor, self._directory_version = changes.cursor, directory.version
+            _log.info("ledger_copied", extra={"lots": len(changes.promises)})
+            return
+        changes = await self._book.promised(self._cursor)
+        if changes.promises:
+            await self._live.show_promises(changes.promises)
+        self._cursor = changes.cursor
+        if await self._register.directory_version() != self._directory_version:
+            directory = await self._register.directory()
+            await self._live.show_directory(directory)
+            self._directory_version = directory.version
+
+    async def _housekeep(self) -> None:
+        swept = await self._book.sweep()
+        self._measures.swept.labels("expired").inc(swept.expired)
+        self._measures.swept.labels("settled").inc(swept.settled)
+        self._measures.swept.labels("overlong").inc(swept.overlong)
+        if self._looks % _CHECK_PROMISES_EVERY_LOOKS == 0:
+            broken = await self._book.broken_promises()
+            self._measures.broken_promises.set(len(broken))
+            for kind, subject in broken:
+                _log.error("promise_broken", extra={"kind": kind, "subject": subject})
+        self._looks += 1

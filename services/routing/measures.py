@@ -1,0 +1,49 @@
+"""This service's metrics."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Measures:
+    """What routing measures; labels come from closed sets."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.diversions = Counter(
+            "bowei_routing_diversions_total",
+            "How many requests for a diversion were answered, by what became of them?",
+            ("outcome",),
+            registry=registry,
+        )
+        self.hold_ends = Counter(
+            "bowei_routing_hold_steps_total",
+            "How many steps did drivers report on their holds, by outcome?",
+            ("step", "outcome"),
+            registry=registry,
+        )
+        self.swept = Counter(
+            "bowei_routing_swept_total",
+            "How many holds and stays did housekeeping end, by why? settle_limit and overlong deserve a look.",
+            ("why",),
+            registry=registry,
+        )
+        self.ranking = Histogram(
+            "bowei_routing_ranking_duration_seconds",
+            "How long did it take to look at all candidate lots of a request?",
+            buckets=(0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05),
+            registry=registry,
+        )
+        self.hints = Counter(
+            "bowei_routing_hints_total",
+            "How many requests were ranked from which copy of the present?",
+            ("source",),
+            registry=registry,
+        )
+        self.following = Gauge(
+            "bowei_routing_following",
+            "Is this process the one that copies the ledger (1) or not (0)?",
+            registry=registry,
+        )
+        self.broken_promises = Gauge(
+            "bowei_broken_promises",
+            "How many promises does the ledger itself show to be broken? Must be 0.",
+            registry=registry,
+        )

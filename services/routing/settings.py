@@ -1,0 +1,42 @@
+"""What an operator may set for routing, read from the environment at start."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bowei.observability.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one routing process."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    driver_key: str = field(repr=False)
+    """Signs the drivers' tokens; the same in every routing process."""
+    plate_key: bytes | None = field(repr=False)
+    """Hashes plates; without it plates are dropped."""
+    roads: Path | None
+    allow_demo: bool
+    most_connections: int
+    log_level: str
+
+
+def settings_from(environment: Environment) -> Settings:
+    """Read the settings; see docs/settings.md for each.
+
+    Raises:
+        WrongEnvironment: one is missing or wrong.
+    """
+    plate_key = environment.find_secret("BOWEI_PLATE_KEY")
+    roads = environment.find_text("BOWEI_ROADS")
+    return Settings(
+        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
+        redis_url=environment.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"})),
+        driver_key=environment.secret("BOWEI_DRIVER_KEY", shortest=32),
+        plate_key=None if plate_key is None else plate_key.encode(),
+        roads=None if roads is None else Path(roads),
+        allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
+        most_connections=environment.integer("BOWEI_ROUTING_CONNECTIONS", 8, least=2, most=100),
+        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
+    )

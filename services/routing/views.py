@@ -1,0 +1,206 @@
+"""What drivers are told."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field, PlainSerializer
+
+from bowei.domain.choosing import LotNow
+from bowei.domain.holds import Hold
+from bowei.domain.lots import Entrance, Lot, Name
+from bowei.domain.navigation import navigation_links
+from bowei.records.holding import Json
+from services.routing.diverting import Diversion, considered_lot
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), return_type=str, when_used="json"
+    ),
+]
+
+
+class TextOut(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+
+class HoldOut(BaseModel):
+    """The promise: one space, until `expires_at`."""
+
+    ordinal: int
+    state: str
+    lot_id: str
+    space_class: str = Field(serialization_alias="class")
+    placed_at: Instant
+    expires_at: Instant
+    extended: bool
+    arrived_at: Instant | None = None
+    ended_at: Instant | None = None
+    reason: str | None = None
+
+
+class EntranceOut(BaseModel):
+    """Where to drive in."""
+
+    id: str
+    name: TextOut
+    lat: float
+    lon: float
+    datum: Literal["wgs84"] = "wgs84"
+
+
+class LotOut(BaseModel):
+    """The lot to go to. Unknown counts are absent."""
+
+    lot_id: str
+    name: TextOut
+    entrance: EntranceOut
+    free: int | None = None
+    age_s: int | None = None
+
+
+class RouteOut(BaseModel):
+    """The way there: the drive (to 10 s), and the walk to the hospital's door."""
+
+    drive_s: int | None = None
+    walk_s: int
+    walk_m: int
+    estimated: bool = Field(description="True: the drive is a guess by air, not a way over roads.")
+    by: str
+
+
+class DiversionOut(BaseModel):
+    """One answer to "the hospital is full"."""
+
+    diversion_id: str
+    outcome: Literal["held", "guided", "none"] = Field(
+        description="held: a space is (or was) held, see hold.state. guided: a lot is named, nothing is held."
+    )
+    hospital_id: str
+    asked_at: str
+    hold: HoldOut | None = None
+    guaranteed: bool = Field(default=False, description="The lot's barrier keeps the held space.")
+    lot: LotOut | None = None
+    route: RouteOut | None = None
+    nav: dict[str, str] | None = None
+    considered: list[dict[str, Any]]
+    text: TextOut
+
+
+class DriverOut(BaseModel):
+    """A token for a driver that nobody knows."""
+
+    driver_token: str
+    expires_at: Instant
+
+
+def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
+    """Show a diversion as it stands at `now`."""
+    hold = diversion.decision.hold
+    answer: Json = diversion.decision.answer if hold is not None else (diversion.answer or {})
+    lot_id = hold.lot_id if hold else diversion.guided_to.lot_id if diversion.guided_to else None
+    lot = diversion.known.directory.lots.get(lot_id) if lot_id else None
+    shown = DiversionOut(
+        diversion_id=diversion.diversion_id,
+        outcome="held" if hold else "guided" if diversion.guided_to else "none",
+        hospital_id=diversion.hospital_id,
+        asked_at=str(answer.get("asked_at", "")),
+        considered=[dict(one) for one in answer.get("considered", ())],
+        text=_text(hold, lot),
+        hold=None if hold is None else _hold_out(hold),
+    )
+    if lot is None or lot_id is None:
+        return shown
+    way = considered_lot(answer, lot_id)
+    entrance = next((one for one in lot.entrances if one.entrance_id == way.get("entrance_id")), lot.entrances[0])
+    shown.guaranteed = lot.barrier_link and hold is not None
+    shown.lot = _lot_out(lot, entrance, diversion.known.lots.get(lot_id), now)
+    shown.route = _route_out(way, str(answer.get("by", "")))
+    shown.nav = dict(navigation_links(entrance.point, lot.name.zh))
+    return shown
+
+
+def _hold_out(hold: Hold) -> HoldOut:
+    return HoldOut(
+        ordinal=hold.ordinal,
+        state=str(hold.state),
+        lot_id=hold.lot_id,
+        space_class=str(hold.space_class),
+        placed_at=hold.placed_at,
+        expires_at=hold.expires_at,
+        extended=hold.extended,
+        arrived_at=hold.arrived_at,
+        ended_at=hold.ended_at,
+        reason=hold.reason,
+    )
+
+
+def _lot_out(lot: Lot, entrance: Entrance, lot_now: LotNow | None, now: datetime) -> LotOut:
+    report = lot_now.report if lot_now else None
+    believed = report is not None and report.believed_at(now)
+    return LotOut(
+        lot_id=lot.lot_id,
+        name=_name(lot.name),
+        entrance=EntranceOut(
+            id=entrance.entrance_id, name=_name(entrance.name), lat=entrance.point.lat, lon=entrance.point.lon
+        ),
+        free=report.free if report is not None and believed else None,
+        age_s=max(0, round((now - report.observed_at).total_seconds())) if report is not None else None,
+    )
+
+
+def _route_out(way: Mapping[str, Any], by: str) -> RouteOut | None:
+    if "walk_s" not in way:
+        return None
+    return RouteOut(
+        drive_s=way.get("drive_s"), walk_s=way["walk_s"], walk_m=way["walk_m"], estimated=way["estimated"], by=by
+    )
+
+
+def _name(name: Name) -> TextOut:
+    return TextOut(zh=name.zh, en=name.en)
+
+
+def _text(hold: Hold | None, lot: Lot | None) -> TextOut:
+    if lot is None:
+        return TextOut(
+            zh="附近暂无可共享的空车位，请稍后再试，或在院门口下客。",
+            en="No shared space nearby is free now. Try again in a few minutes, or use the drop-off.",
+        )
+    if hold is None:
+        return TextOut(
+            zh=f"系统暂时无法保留车位。建议前往{lot.name.zh}，但车位未保留；稍后用同一编号重试即可保留。",
+            en=f"No space can be held right now. Try {lot.name.en}: it is NOT held. Ask again with the same id.",
+        )
+    until = _clock_text(hold.expires_at, lot.zone)
+    by_state: dict[str, TextOut] = {
+        "held": TextOut(
+            zh=f"已在{lot.name.zh}为您保留车位，请于{until}前到达。",
+            en=f"A space is held for you at {lot.name.en} until {until}.",
+        )
+        if lot.barrier_link
+        else TextOut(
+            zh=f"已在{lot.name.zh}为您登记车位至{until}；该停车场道闸未联网，仅作引导，不保证有位。",
+            en=f"Noted for you until {until} at {lot.name.en}. Its barrier is not linked: guided, not guaranteed.",
+        ),
+        "arrived": TextOut(zh=f"您已到达{lot.name.zh}。", en=f"You have arrived at {lot.name.en}."),
+        "settled": TextOut(zh=f"您的车停在{lot.name.zh}。", en=f"Your car is parked at {lot.name.en}."),
+        "released": TextOut(zh="车位保留已取消。", en="The hold was given up."),
+        "expired": TextOut(
+            zh="车位保留已到期。仍需车位请重新申请。", en="The hold has run out. Ask again if you still need a space."
+        ),
+        "revoked": TextOut(
+            zh=f"{lot.name.zh}无法兑现车位，暂无其他空位，请重新申请。",
+            en=f"{lot.name.en} could not keep the space and no other lot has one now. Ask again.",
+        ),
+    }
+    return by_state[str(hold.state)]
+
+
+def _clock_text(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%H:%M")
