@@ -1,0 +1,11 @@
+"""The Hangzhou City Brain upload protocol, v1 and v2: bytes in, values out.
+
+    body ──read_form──▶ Envelope ──verify, then open──▶ JSON object ──read_upload──▶ Upload ──check_upload_time──▶
+    (envelope)          (envelope)                      (messages, read by fields)            (receiving)
+
+    methods     which path asks for what            keys        whose key verifies, and how each client seals
+    problems    every refusal: its code, the number that answers it, its words
+
+Nothing here waits, keeps or looks at a clock: the caller says what time it is, records what was read and sends the
+answer. `seal` is the client's half, so that simulated lots speak as real ones do.
+"""
