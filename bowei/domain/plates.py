@@ -1,12 +1,21 @@
-"""Plates: known only as keyed hashes, so that a barrier can recognise a car that Bowei can't name."""
+"""Plates: kept only as keyed hashes, the same wherever a plate comes in."""
 
 import hashlib
 import hmac
+import unicodedata
 
-_KEPT_BYTES = 12
+HASH_BYTES = 12
 
 
 def plate_hash(plate: str, key: bytes) -> bytes:
-    """Give the keyed hash of a plate: 12 bytes of HMAC-SHA256 over the plate in capitals, without spaces and dots."""
-    written = "".join(plate.upper().split()).replace("·", "").replace(".", "").replace("-", "")
-    return hmac.new(key, written.encode(), hashlib.sha256).digest()[:_KEPT_BYTES]
+    """Hash a plate with a secret key: HMAC-SHA256 cut to 12 bytes, which is enough to match and too little to invert.
+
+    Full-width letters, small letters, spaces, dots and hyphens make no difference: 浙A·12345 is 浙a12345.
+
+    Raises:
+        ValueError: there is no letter or digit in it.
+    """
+    written = "".join(char for char in unicodedata.normalize("NFKC", plate).upper() if char.isalnum())
+    if not written:
+        raise ValueError("no letter or digit in the plate")
+    return hmac.digest(key, written.encode(), hashlib.sha256)[:HASH_BYTES]

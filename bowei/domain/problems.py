@@ -74,6 +74,12 @@ _CATALOGUE = (
         "The body is not JSON. Send UTF-8 JSON.",
         "请求体不是有效的 JSON，请发送 UTF-8 编码的 JSON。",
     ),
+    ProblemKind(
+        "malformed_yaml",
+        400,
+        "The body is not YAML as scenes use it; see errors.",
+        "请求体不是场景文件所用的 YAML，请见 errors。",
+    ),
     ProblemKind("body_too_large", 413, "The body is too large. Send smaller batches.", "请求体过大，请减小批量。"),
     ProblemKind(
         "wrong_content_type",
@@ -178,6 +184,9 @@ _FIELD_CATALOGUE = (
     ),
     FieldKind("bad_text", "This text has characters that are not allowed.", "文本含有不允许的字符。"),
     FieldKind("bad_value", "This value is not valid.", "该值无效。"),
+    FieldKind("yaml_syntax", "The YAML can't be read here.", "此处 YAML 无法解析。"),
+    FieldKind("duplicate_key", "A key is said twice, or is no text.", "键重复，或不是文本。"),
+    FieldKind("yaml_alias", "Anchors and aliases are not taken. Write it out.", "不支持锚点与别名，请完整写出。"),
     FieldKind("duplicate_id", "This id occurs twice.", "编号重复。"),
     # Times
     FieldKind(

@@ -36,6 +36,14 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         self._directory = None
         self._marks.clear()
 
+    async def ping(self) -> None:
+        """Ask for a sign of life.
+
+        Raises:
+            LiveStateAway: there was none.
+        """
+        self._there()
+
     @override
     async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
         self._there()

@@ -34,6 +34,7 @@ class LiveMirror:
         self._serial = 0
         self._changed = asyncio.Event()
         self._current_until: float | None = None
+        self._copied = False
         self._loaded = asyncio.Event()
 
     @property
@@ -99,20 +100,22 @@ class LiveMirror:
     async def _follow(self, news: AsyncIterator[Change]) -> None:
         whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
         async for change in news:
-            if change.directory or time.monotonic() > whole_at:
+            if change.directory or not self._copied or time.monotonic() > whole_at:
                 await self._read_whole()
                 whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
             elif change.lots:
                 self._take(await self._live_state.lots(change.lots))
-            self._current_until = time.monotonic()
+            if self._copied:
+                self._current_until = time.monotonic()
 
     async def _read_whole(self) -> None:
         directory = await self._live_state.directory()
+        self._copied = directory is not None
         if directory is None:
-            # An emptied or new server: keep what is known until the follower has copied again.
+            # An emptied or new server: keep what is known, ageing, until the follower has copied again.
             return
         self._take(await self._live_state.lots(directory.lots))
-        if directory.version != self._directory.version or directory.lots.keys() != self._directory.lots.keys():
+        if directory != self._directory:
             for gone in self._lots.keys() - directory.lots.keys():
                 del self._lots[gone]
             self._directory = directory

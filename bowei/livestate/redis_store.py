@@ -1,10 +1,11 @@
 """The live state in Redis or Valkey, single or behind a proxy; every command is one that a cluster would take too."""
 
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -24,7 +25,10 @@ from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.showing import ShowsPromises, ShowsReports
 
 _TIMEOUT_S = 2.0
+_SILENCE_S = 1.0
+_MOST_UNANSWERED = 2
 _MOST_PER_PIPELINE = 500
+_Decoded = TypeVar("_Decoded")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
 
 
@@ -136,7 +140,7 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             text = await self._redis.get(keys.DIRECTORY)
         if text is None:
             return None
-        document = msgspec.json.decode(text, type=_DirectoryDocument)
+        document = _decode(str(text), _DirectoryDocument)
         return Directory.of(document.version, document.lots, document.hospitals, document.agreements)
 
     @override
@@ -153,8 +157,8 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
                 seen, promised = bodies[2 * position], bodies[2 * position + 1]
                 if seen is not None or promised is not None:
                     found[lot_id] = LotNow(
-                        None if seen is None else msgspec.json.decode(seen, type=Report),
-                        NOTHING_PROMISED if promised is None else msgspec.json.decode(promised, type=LotPromise),
+                        None if seen is None else _decode(seen, Report),
+                        NOTHING_PROMISED if promised is None else _decode(promised, LotPromise),
                     )
         return found
 
@@ -170,12 +174,19 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             await listener.aclose()  # type: ignore[no-untyped-call]
 
     async def _listen(self, listener: Any) -> AsyncIterator[Change]:  # noqa: ANN401 (redis-py leaves PubSub untyped)
+        unanswered = 0
         while True:
+            asked_at = time.monotonic()
             with _translated():
-                message = await listener.get_message(timeout=1.0)
-                if message is None:
-                    # Silence: make sure that it is not a dead connection.
+                message = await listener.get_message(timeout=_SILENCE_S)
+                if message is None and time.monotonic() - asked_at >= 0.9 * _SILENCE_S:
+                    # Silence. The answer to a ping ends it: redis-py gives it as None, but at once.
+                    if unanswered == _MOST_UNANSWERED:
+                        raise LiveStateAway("silent")
                     await listener.ping()
+                    unanswered += 1
+                    continue
+            unanswered = 0
             yield Change() if message is None or message["type"] != "message" else _news(message["data"])
 
     async def _show(self, values: Mapping[str, tuple[str, str, int]], lots: Iterable[LotId]) -> None:
@@ -223,6 +234,14 @@ def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 def _encode(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _decode(text: str, kind: type[_Decoded]) -> _Decoded:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.MsgspecError as error:
+        # Another release wrote it, or another program: it says nothing to this one.
+        raise LiveStateAway("unreadable") from error
 
 
 def _news(text: str) -> Change:
