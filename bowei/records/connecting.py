@@ -1,31 +1,49 @@
 """Pools of connections to Postgres, the checks at start-up, and the border where driver errors become ours."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import asyncpg
 
 from bowei.records.failures import OutcomeUnknown, StoreAway
+
+Pool = asyncpg.Pool
 
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 5.0
 LOCK_TIMEOUT_MS = 900
 """A lock held longer than this is somebody's open transaction, not a batch; the request is answered 503."""
 
+_ACQUIRE_TIMEOUT_S = 2.0
+_CLOSE_TIMEOUT_S = 3.0
+_IDLE_IN_TRANSACTION_MS = 10_000
+"""A process that is frozen in the middle of a transaction must not keep the rows of others locked for longer."""
+
 _NEVER_SENT = (
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.TooManyConnectionsError,
     asyncpg.exceptions.InvalidCatalogNameError,
-    asyncpg.exceptions.AdminShutdownError,
-    OSError,
+    # No connection was made. Any other error of a socket may have met a statement on its way.
+    ConnectionRefusedError,
+    FileNotFoundError,
+    socket.gaierror,
 )
 _REFUSED_BY_SERVER = (
     asyncpg.exceptions.LockNotAvailableError,
     asyncpg.exceptions.DeadlockDetectedError,
-    asyncpg.exceptions.DiskFullError,
+    asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.ReadOnlySQLTransactionError,
     asyncpg.exceptions.SerializationError,
+)
+_LOST_ON_THE_WAY = (
+    asyncpg.exceptions.OperatorInterventionError,  # cancelled or shut down: before its commit or right after it
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.StatementCompletionUnknownError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    OSError,
 )
 
 
@@ -48,12 +66,31 @@ async def connect(url: str, *, most_connections: int = 10, check_durable: bool =
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
             max_inactive_connection_lifetime=60.0,
-            server_settings={"lock_timeout": str(LOCK_TIMEOUT_MS), "timezone": "UTC", "application_name": "bowei"},
+            server_settings={
+                "lock_timeout": str(LOCK_TIMEOUT_MS),
+                "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS),
+                "timezone": "UTC",
+                "application_name": "bowei",
+            },
         )
     if check_durable:
-        async with acquired(pool) as connection:
-            await _refuse_unsafe(connection)
+        try:
+            async with acquired(pool) as connection:
+                with translated():
+                    await _refuse_unsafe(connection)
+        except BaseException:
+            pool.terminate()
+            raise
     return pool
+
+
+async def disconnect(pool: asyncpg.Pool) -> None:
+    """Close a pool: politely, or by force where a connection does not come back in time."""
+    try:
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await pool.close()
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
 
 
 async def _refuse_unsafe(connection: asyncpg.pool.PoolConnectionProxy) -> None:
@@ -73,42 +110,43 @@ async def _refuse_unsafe(connection: asyncpg.pool.PoolConnectionProxy) -> None:
 async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
     """Borrow a connection; a failure to get one means that nothing was sent.
 
+    A connection in doubt (its statement timed out, was cancelled or lost) is closed and never used again.
+
     Raises:
         StoreAway: no connection within the time.
     """
     try:
-        connection = await pool.acquire(timeout=CONNECT_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise StoreAway(str(error)) from error
+        connection = await pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreAway(type(error).__name__) from error
     try:
         yield connection
+    except (OutcomeUnknown, asyncio.CancelledError):
+        connection.terminate()
+        raise
     finally:
-        # Shielded: a cancelled request must not leave a connection in doubt in the pool.
         await asyncio.shield(_give_back(pool, connection))
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.pool.PoolConnectionProxy) -> None:
-    try:
+    # What can't be given back in time was closed by the pool, and it opens another when one is needed.
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         await pool.release(connection, timeout=1.0)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-        connection.terminate()
 
 
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn driver errors into ours.
 
+    What names a mistake of ours (a constraint, a wrong statement) passes as it is.
+
     Raises:
-        StoreAway: the server refused before doing anything, or rolled all of it back.
-        OutcomeUnknown: the answer was lost or late.
+        StoreAway: no connection was made, or the server refused and rolled all of it back.
+        OutcomeUnknown: the answer was lost or late; the write may have happened.
     """
     try:
         yield
     except (*_NEVER_SENT, *_REFUSED_BY_SERVER) as error:
-        if isinstance(error, ConnectionResetError | BrokenPipeError | TimeoutError):
-            raise OutcomeUnknown(type(error).__name__) from error
         raise StoreAway(type(error).__name__) from error
-    except (asyncpg.exceptions.QueryCanceledError, asyncpg.InterfaceError) as error:
-        raise OutcomeUnknown(type(error).__name__) from error
-    except asyncpg.PostgresConnectionError as error:
+    except _LOST_ON_THE_WAY as error:
         raise OutcomeUnknown(type(error).__name__) from error

@@ -7,6 +7,10 @@ import asyncpg
 from bowei.records.connecting import translated
 
 _LOCK_KEY = 0x666F6C6C6F77  # "follow"
+_CONNECT_TIMEOUT_S = 5.0
+_ANSWER_WITHIN_S = 2.0
+_KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""How soon the server notices that the machine of a follower is gone, and gives the lock to another: 20 s."""
 
 
 class LedgerFollowing:
@@ -23,16 +27,24 @@ class LedgerFollowing:
     async def wait(self, timeout_s: float) -> None:
         """Wait until a promise changes or the connection is lost, at most `timeout_s`."""
         try:
-            await asyncio.wait_for(self._woken.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._woken.wait()
         except TimeoutError:
-            return
+            await self._ask()
         self._woken.clear()
+
+    async def _ask(self) -> None:
+        # Silence may be a connection, and with it a lock, that broke without a word.
+        try:
+            await self._connection.execute("SELECT", timeout=_ANSWER_WITHIN_S)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
 
     async def give_up(self) -> None:
         """Close the connection: the lock goes with it."""
         try:
             await self._connection.close(timeout=2.0)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._connection.terminate()
 
 
@@ -50,7 +62,12 @@ class LedgerLeadership:
         """
         woken = asyncio.Event()
         with translated():
-            connection = await asyncpg.connect(self._url, timeout=5.0, command_timeout=5.0)
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=_CONNECT_TIMEOUT_S,
+                command_timeout=_CONNECT_TIMEOUT_S,
+                server_settings=_KEEPALIVE | {"application_name": "bowei follower"},
+            )
             try:
                 if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
                     await connection.close(timeout=2.0)

@@ -117,10 +117,9 @@ class GroupCommit(Generic[Request, Answer]):
                 continue  # whoever asked has gone
             if waiting.until < now:
                 waiting.answer.set_exception(Overloaded("waited too long"))
-            elif taken.isdisjoint(waiting.keys):
-                taken.update(waiting.keys)
-                batch.append(waiting)
             else:
-                left.append(waiting)
+                # What is left behind keeps its keys taken, so that nothing of the same key overtakes it.
+                (batch if taken.isdisjoint(waiting.keys) else left).append(waiting)
+                taken.update(waiting.keys)
         self._waiting.extendleft(reversed(left))
         return batch

@@ -111,7 +111,10 @@ class HoldBook(Protocol):
         ...
 
     async def extend(self, diversion_id: str, driver_id: DriverId, longer: timedelta) -> Decision:
-        """Keep the hold longer, once: extended, already_extended, hold_over, unknown_diversion."""
+        """Keep the hold longer, once.
+
+        Outcomes: extended (also when repeated with the same length), already_extended, hold_over, unknown_diversion.
+        """
         ...
 
     async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
@@ -136,7 +139,7 @@ class HoldBook(Protocol):
         """End hold `ordinal` of a diversion and grant the next one, in one commit.
 
         Outcomes: granted (the new hold), none (the old hold, ended), repeated (it was already replaced),
-        driver_has_hold, hold_over, unknown_diversion.
+        driver_has_hold (the old hold, ended: the driver holds a space under another id), hold_over, unknown_diversion.
         """
         ...
 

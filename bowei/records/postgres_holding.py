@@ -1,6 +1,5 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -208,28 +207,6 @@ class PostgresHoldBook(HoldBook):
                 return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
 
 
-async def listen_promised(url: str, woken: asyncio.Event, *, lock_key: int) -> asyncpg.Connection | None:
-    """Become the one follower: take the advisory lock `lock_key` and set `woken` at every commit of a promise.
-
-    Gives the connection that holds the lock (close it to let go), or None where another process has it.
-
-    Raises:
-        StoreAway: the server can't be reached.
-    """
-    with translated():
-        connection = await asyncpg.connect(url, timeout=5.0, command_timeout=5.0)
-        try:
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key):
-                await connection.close(timeout=2.0)
-                return None
-            await connection.add_listener("bowei_promised", lambda *_: woken.set())
-        except BaseException:
-            connection.terminate()
-            raise
-        connection.add_termination_listener(lambda _: woken.set())
-        return connection
-
-
 def _decision(row: asyncpg.Record) -> Decision:
     outcome = Outcome(row["outcome"])
     if row["hold"] is None:
@@ -250,7 +227,7 @@ def _hold(row: asyncpg.Record, *, state: str | None = None) -> tuple[Hold, Json]
         state=HoldState(state or row["state"]),
         placed_at=row["placed_at"],
         expires_at=row["expires_at"],
-        extended=row["extended"],
+        extended=row["extended_by"] is not None,
         arrived_at=row["arrived_at"],
         ended_at=row["ended_at"],
         reason=row["reason"],

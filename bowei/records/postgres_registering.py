@@ -34,7 +34,7 @@ class PostgresRegister(Register):
         async with acquired(self._pool) as connection:
             with translated():
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
-                    version = await connection.fetchval("SELECT last_value FROM bowei.directory_version")
+                    version = await connection.fetchval("SELECT version FROM bowei.directory_version")
                     lots = await connection.fetch("SELECT document, paused FROM bowei.lot")
                     hospitals = await connection.fetch("SELECT document FROM bowei.hospital")
                     agreements = await connection.fetch("SELECT * FROM bowei.agreement ORDER BY agreement_id")
@@ -55,7 +55,7 @@ class PostgresRegister(Register):
     async def directory_version(self) -> int:
         async with acquired(self._pool) as connection:
             with translated():
-                return int(await connection.fetchval("SELECT last_value FROM bowei.directory_version"))
+                return int(await connection.fetchval("SELECT version FROM bowei.directory_version"))
 
     @override
     async def put_lots(self, lots: Sequence[Lot]) -> None:
@@ -91,6 +91,7 @@ class PostgresRegister(Register):
     @override
     async def put_agreements(self, agreements: Sequence[Agreement]) -> None:
         async with self._changing() as connection:
+            await _lock_lots_of(connection, [agreement.agreement_id for agreement in agreements])
             for agreement in agreements:
                 await _put_agreement(connection, agreement)
 
@@ -127,6 +128,7 @@ class PostgresRegister(Register):
     @override
     async def remove_agreement(self, agreement_id: AgreementId) -> None:
         async with self._changing() as connection:
+            await _lock_lots_of(connection, [agreement_id])
             done = await connection.execute("DELETE FROM bowei.agreement WHERE agreement_id = $1", agreement_id)
             if done == "DELETE 0":
                 raise UnknownReference("unknown_agreement")
@@ -166,13 +168,13 @@ class PostgresRegister(Register):
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-        """One transaction that raises the directory's version and wakes whoever copies it."""
+        """One transaction that raises the directory's version and wakes whoever copies it; one at a time."""
         async with acquired(self._pool) as connection:
             with translated():
                 try:
                     async with connection.transaction():
+                        await connection.execute("UPDATE bowei.directory_version SET version = version + 1")
                         yield connection
-                        await connection.execute("SELECT nextval('bowei.directory_version')")
                         await connection.execute("SELECT pg_notify('bowei_promised', 'directory')")
                 except asyncpg.exceptions.ForeignKeyViolationError as error:
                     code = _CODES.get(error.constraint_name or "")
@@ -181,6 +183,13 @@ class PostgresRegister(Register):
                     raise UnknownReference(code) from error
                 except asyncpg.exceptions.CheckViolationError as error:
                     raise StillInUse from error
+
+
+async def _lock_lots_of(connection: asyncpg.pool.PoolConnectionProxy, agreements: Sequence[AgreementId]) -> None:
+    """Keep agreements from being counted against while they are moved or removed."""
+    await connection.execute(
+        "SELECT bowei.lock_lots(ARRAY(SELECT lot_id FROM bowei.agreement WHERE agreement_id = ANY ($1)))", agreements
+    )
 
 
 async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement: Agreement) -> None:
@@ -210,6 +219,11 @@ async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement
         agreement.valid_from,
         agreement.valid_to,
         agreement.paused,
+    )
+    await connection.execute(
+        "UPDATE bowei.pool_promise SET lot_id = $2 WHERE agreement_id = $1 AND lot_id <> $2",
+        agreement.agreement_id,
+        agreement.lot_id,
     )
     await connection.execute("DELETE FROM bowei.lending_window WHERE agreement_id = $1", agreement.agreement_id)
     await connection.executemany(

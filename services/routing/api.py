@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Path, Response, status
+from fastapi import APIRouter, Body, Depends, Path, Response, status
 
 from bowei.domain.choosing import Need
 from bowei.domain.lots import HospitalId
@@ -13,7 +13,7 @@ from services.routing.diverting import Ask, Diversion
 from services.routing.drivers import TOKEN_LIFETIME
 from services.routing.params import DiversionId, DiversionIn, ExtensionIn, PositionIn, RefusalIn
 from services.routing.views import DiversionOut, DriverOut, diversion_out
-from services.routing.wiring import Driver, Wired, Wiring
+from services.routing.wiring import Driver, Wired, Wiring, newcomer
 
 router = APIRouter(prefix="/v1")
 
@@ -21,7 +21,11 @@ OwnId = Annotated[DiversionId, Path(description="Made by the caller; the same id
 
 
 @router.post(
-    "/drivers", operation_id="make_driver", status_code=status.HTTP_201_CREATED, summary="Become an anonymous driver"
+    "/drivers",
+    operation_id="make_driver",
+    status_code=status.HTTP_201_CREATED,
+    summary="Become an anonymous driver",
+    dependencies=[Depends(newcomer)],
 )
 async def make_driver(wired: Wired, _body: Annotated[dict[str, Any] | None, Body(max_length=0)] = None) -> DriverOut:
     """Make a token that opens only this driver's diversions. No account, no name, no phone number."""

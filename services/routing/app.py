@@ -1,51 +1,101 @@
 """Assembles routing: the only module here that names concrete stores."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
 from fastapi import FastAPI
 
 from bowei.domain.clock import Clock
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.mirror import LiveMirror
+from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
+from bowei.livestate.showing import ShowsPromises
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.observability.logs import configure_logs
 from bowei.records.clock import open_clock
-from bowei.records.connecting import connect
+from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import OutcomeUnknown, Overloaded, StoreAway, StoreFailure
 from bowei.records.following import LedgerLeadership
+from bowei.records.holding import HoldBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.registering import Register
+from bowei.records.reporting import ReportJournal
 from bowei.roads.opening import open_travel_times
 from services.routing.api import router
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
-from services.routing.following import Follower
+from services.routing.following import Follower, FollowsLedger
 from services.routing.hints import Hints
 from services.routing.measures import Measures
+from services.routing.rate_limits import RateLimit
 from services.routing.settings import Settings
 from services.routing.wiring import Wiring
+
+_log = logging.getLogger(__name__)
 
 _FAILURES: dict[type[Exception], str] = {
     StoreAway: "store_away",
     OutcomeUnknown: "outcome_unknown",
     Overloaded: "overloaded",
 }
+_START_WITHIN_S = 10.0
+"""A ledger that is away for longer does not delay the start: the process answers 503 until it is there."""
 _LOAD_WITHIN_S = 5.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_RESTART_AFTER_S = 1.0
+_CANCEL_AGAIN_S = 0.2
+
+
+class LiveState(ShowsPromises, ReadsLiveState, Protocol):
+    """The live state as routing uses it: it shows promises, and reads everything."""
+
+    async def ping(self) -> None:
+        """Ask for a sign of life. Raises LiveStateAway."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What routing stands on."""
+
+    book: HoldBook
+    register: Register
+    journal: ReportJournal
+    live_state: LiveState
+    leadership: FollowsLedger
+    clock: Clock
+
+
+OpensStores = Callable[[AsyncExitStack], Awaitable[Stores]]
+"""Opens the stores and leaves on the stack what closes them."""
 
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the app; its stores are opened when it starts."""
     configure_logs("routing", settings.log_level)
+    return assemble(settings, lambda stack: _open_stores(settings, stack))
+
+
+def assemble(settings: Settings, open_stores: OpensStores) -> FastAPI:
+    """Make the app on whatever `open_stores` opens when it starts; tests bring the in-memory twins."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state.wiring = await _assemble(app, settings, stack, measures)
+            start = asyncio.create_task(_start(app, settings, open_stores, stack, measures))
+            stack.push_async_callback(_stop, start)
+            await asyncio.wait({start}, timeout=_START_WITHIN_S)
+            if start.done():
+                start.result()
             yield
 
     app = FastAPI(
@@ -53,58 +103,113 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         lifespan=lifespan,
         summary="Drivers and gate staff ask: a diversion, its hold, its life.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
     )
     metrics = install_http(app, service="routing", failures=_FAILURES)
     measures = Measures(metrics.registry)
     app.include_router(router)
+    app.state.stores = app.state.wiring = None
     add_health(
         app,
         {"ledger": lambda: _ask_ledger(app), "live_state": lambda: _ask_live_state(app)},
         metrics,
+        unready=lambda: None if app.state.wiring else "the ledger has not been reached since the start",
     )
     return app
 
 
-async def _assemble(app: FastAPI, settings: Settings, stack: AsyncExitStack, measures: Measures) -> Wiring:
-    travel_times = await asyncio.to_thread(open_travel_times, settings.roads)
+async def _start(
+    app: FastAPI, settings: Settings, open_stores: OpensStores, stack: AsyncExitStack, measures: Measures
+) -> None:
+    """Open the stores and set to work, however long the ledger is away.
+
+    Raises:
+        WrongMark, UnsafeServer, RoadsError: a mistake of set-up, which waiting does not mend.
+    """
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            async with AsyncExitStack() as opened:
+                stores = await open_stores(opened)
+                wiring = await _wire(stores, settings, opened, measures)
+                stack.push_async_exit(opened.pop_all())
+                break
+        except StoreFailure as error:
+            _log.warning("ledger_awaited", extra={"why": str(error), "retry_in_s": pause_s})
+        except Exception as error:
+            _log.error("start_failed", exc_info=error)
+            raise
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+    app.state.stores, app.state.wiring = stores, wiring
+
+
+async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
     pool = await connect(settings.database_url, most_connections=settings.most_connections)
-    stack.push_async_callback(pool.close)
-    clock: Clock = await open_clock(pool, allow_demo=settings.allow_demo)
-    book = PostgresHoldBook(pool)
+    stack.push_async_callback(disconnect, pool)
+    clock = await open_clock(pool, allow_demo=settings.allow_demo)
+    book, journal = PostgresHoldBook(pool), PostgresReportJournal(pool)
     stack.push_async_callback(book.close)
-    register, journal = PostgresRegister(pool), PostgresReportJournal(pool)
     stack.push_async_callback(journal.close)
     live_state = RedisLiveState.connect(settings.redis_url)
     stack.push_async_callback(live_state.close)
-    mirror = LiveMirror(live_state)
-    follower = Follower(LedgerLeadership(settings.database_url), book, register, live_state, measures)
-    for task in (asyncio.create_task(mirror.run()), asyncio.create_task(follower.run())):
-        stack.push_async_callback(_stop, task)
+    leadership = LedgerLeadership(settings.database_url)
+    return Stores(book, PostgresRegister(pool), journal, live_state, leadership, clock)
+
+
+async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measures: Measures) -> Wiring:
+    travel_times = await asyncio.to_thread(open_travel_times, settings.roads)
+    mirror = LiveMirror(stores.live_state)
+    follower = Follower(stores.leadership, stores.book, stores.register, stores.live_state, measures)
+    for work in (mirror.run, follower.run):
+        stack.push_async_callback(_stop, asyncio.create_task(_kept_running(work)))
     await mirror.wait_loaded(_LOAD_WITHIN_S)
-    app.state.book, app.state.live_state = book, live_state
-    diverting = Diverting(book, Hints(mirror, book, journal, register), travel_times, clock, measures)
-    return Wiring(diverting, DriverTokens(settings.driver_key), clock, settings.plate_key)
+    hints = Hints(mirror, stores.book, stores.journal, stores.register)
+    return Wiring(
+        diverting=Diverting(stores.book, hints, travel_times, stores.clock, measures),
+        tokens=DriverTokens(settings.driver_key),
+        clock=stores.clock,
+        plate_key=settings.plate_key,
+        new_drivers=RateLimit(per_minute=settings.drivers_per_minute),
+        requests_of_driver=RateLimit(per_minute=settings.requests_per_driver),
+    )
+
+
+async def _kept_running(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 (whatever broke: without a mirror or a follower the city goes blind)
+            _log.error("background_work_failed", extra={"work": work.__qualname__}, exc_info=error)
+        await asyncio.sleep(_RESTART_AFTER_S)
 
 
 async def _stop(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    # Again and again: in Python 3.11 `wait_for` loses a cancellation that meets the end of its wait.
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
 
 async def _ask_ledger(app: FastAPI) -> str | None:
-    book: PostgresHoldBook = app.state.book
+    stores: Stores | None = app.state.stores
+    if stores is None:
+        return "not reached yet"
     try:
-        await book.now()
+        await stores.book.now()
     except StoreFailure as error:
         return type(error).__name__
     return None
 
 
 async def _ask_live_state(app: FastAPI) -> str | None:
-    live_state: RedisLiveState = app.state.live_state
+    stores: Stores | None = app.state.stores
+    if stores is None:
+        return "not asked yet"
     try:
-        await live_state.ping()
+        await stores.live_state.ping()
     except LiveStateAway:
         return "away"
     return None

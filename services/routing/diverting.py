@@ -2,13 +2,15 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
-from bowei.domain.choosing import Approach, Considered, Exclusion, Need, candidates, consider
+from bowei.domain.agreements import AgreementId
+from bowei.domain.choosing import MOST_CANDIDATES, Approach, Considered, Exclusion, Need, candidates, consider
 from bowei.domain.clock import Clock
 from bowei.domain.directory import Directory
 from bowei.domain.holds import LONGEST_EXTENSION, HoldState, lifetime
@@ -24,6 +26,11 @@ from services.routing.measures import Measures
 
 _KEPT_STEP_S = 10
 """Drives are kept with a hold only to 10 s: many exact ones together would tell where the driver set out."""
+
+_OF_CANDIDATES = frozenset({"cost_s", "fill_s", "offered"})
+
+_MOST_ROUNDS = 4
+"""How many times the ledger is asked for one driver, for the next lots each time: others were quicker at the best."""
 
 _PROBLEMS: Mapping[Outcome, str] = {
     Outcome.ID_REUSED: "id_reused",
@@ -68,6 +75,21 @@ class Diversion:
         """Say whether this answer granted a hold that was not there before."""
         return self.decision.outcome is Outcome.GRANTED
 
+    @property
+    def explanation(self) -> Json:
+        """How the lots were looked at: as kept with the hold, or as of now where nothing was granted."""
+        granted = self.decision.hold is not None and self.decision.outcome is not Outcome.NONE
+        return self.decision.answer if granted or self.answer is None else self.answer
+
+    @property
+    def chosen(self) -> AgreementId | None:
+        """The agreement under which a lot was chosen; None: no lot would do, or no longer does."""
+        hold = self.decision.hold
+        if hold is None:
+            return self.guided_to.agreement_id if self.guided_to else None
+        # A revoked hold that was replaced is not the newest one: this one was not.
+        return None if hold.state is HoldState.REVOKED else hold.agreement_id
+
 
 class Diverting:
     """Chooses, holds, and follows each hold to its end."""
@@ -88,33 +110,43 @@ class Diverting:
         Raises:
             Refused: unknown_hospital, id_reused, driver_has_hold, given_up, unknown_diversion.
             OutcomeUnknown, Overloaded: repeat the same id.
+            StoreAway: neither store has ever answered this process.
         """
         known = await self._hints.known()
-        hospital = known.directory.hospitals.get(ask.hospital_id)
-        if hospital is None:
-            raise Refused("unknown_hospital")
+        hospital = _hospital_of(known, ask.hospital_id)
         now = self._clock.now()
         ranked = self._rank(known, hospital, ask.position or hospital.gate, ask.need, now)
-        chosen = candidates(ranked)
-        answer = self._explain(ranked, now)
-        request = PlaceRequest(
-            diversion_id=ask.diversion_id,
-            driver_id=driver_id,
-            request_hash=ask.meaning_hash,
-            hospital_id=hospital.hospital_id,
-            candidates=_as_candidates(chosen, ask.need),
-            answer=answer,
-            plate_hash=ask.plate_hash,
-        )
+        answer = self._explain(ranked, ask.need, now)
         try:
-            decision = await self._book.place(request)
+            decision = await self._place(ask, driver_id, ranked, answer)
         except StoreAway:
             self._measures.diversions.labels("guided").inc()
-            guided_to = chosen[0] if chosen else None
+            guided_to = next(iter(candidates(ranked)), None)
             return Diversion(ask.diversion_id, hospital.hospital_id, Decision(Outcome.NONE), known, guided_to, answer)
         self._measures.diversions.labels(str(decision.outcome)).inc()
         self._refuse(decision)
         return Diversion(ask.diversion_id, hospital.hospital_id, decision, known, answer=answer)
+
+    async def _place(self, ask: Ask, driver_id: DriverId, ranked: Sequence[Considered], answer: Json) -> Decision:
+        decision = Decision(Outcome.NONE)
+        for best in range(0, _MOST_ROUNDS * MOST_CANDIDATES, MOST_CANDIDATES):
+            chosen = candidates(ranked[best:])
+            if best and not chosen:
+                break
+            decision = await self._book.place(
+                PlaceRequest(
+                    diversion_id=ask.diversion_id,
+                    driver_id=driver_id,
+                    request_hash=ask.meaning_hash,
+                    hospital_id=ask.hospital_id,
+                    candidates=_as_candidates(chosen, ask.need),
+                    answer=answer,
+                    plate_hash=ask.plate_hash,
+                )
+            )
+            if decision.outcome is not Outcome.NONE:
+                break
+        return decision
 
     async def find(self, diversion_id: str, driver_id: DriverId) -> Diversion:
         """Give a diversion as it stands now.
@@ -167,23 +199,19 @@ class Diverting:
         """Take note that the promise failed on arrival, and hold a space on the next best lot in the same commit.
 
         Raises:
-            Refused: hold_over, unknown_diversion, driver_has_hold.
+            Refused: hold_over, unknown_diversion.
         """
         found = await self._book.find(diversion_id, driver_id)
         if found.hold is None:
             raise Refused("unknown_diversion")
         known = await self._hints.known()
-        hospital = known.directory.hospitals.get(found.hold.hospital_id)
-        failed = known.directory.lots.get(found.hold.lot_id)
-        if hospital is None or failed is None:
-            raise Refused("unknown_hospital")
+        hospital = _hospital_of(known, found.hold.hospital_id)
         need = Need(found.hold.space_class, found.answer.get("height_cm"))
         now = self._clock.now()
-        ranked = [
-            one
-            for one in self._rank(known, hospital, failed.entrances[0].point, need, now)
-            if one.lot_id != failed.lot_id
-        ]
+        refused_lots = [*found.answer.get("refused_lots", ()), found.hold.lot_id]
+        here = _entrance_of(known, found.hold.lot_id) or hospital.gate
+        ranked = _without(refused_lots, self._rank(known, hospital, here, need, now))
+        answer = {**self._explain(ranked, need, now), "refused_lots": refused_lots}
         decision = await self._book.replace(
             diversion_id,
             driver_id,
@@ -191,13 +219,18 @@ class Diverting:
             ends_as=HoldState.REVOKED,
             reason="refused_on_arrival",
             candidates=_as_candidates(candidates(ranked), need),
-            answer=self._explain(ranked, now),
+            answer=answer,
         )
-        return await self._step("refused", diversion_id, decision, known)
+        self._count("refused", decision)
+        if decision.outcome is Outcome.DRIVER_HAS_HOLD:
+            # The refusal was taken, and the driver has a space under another id: nothing more is granted.
+            decision = replace(decision, outcome=Outcome.NONE)
+        diversion = await self._about(diversion_id, decision, known)
+        return replace(diversion, answer=answer) if decision.outcome is Outcome.NONE else diversion
 
-    async def _step(self, step: str, diversion_id: str, decision: Decision, known: Known | None = None) -> Diversion:
+    async def _step(self, step: str, diversion_id: str, decision: Decision) -> Diversion:
         self._count(step, decision)
-        return await self._about(diversion_id, decision, known)
+        return await self._about(diversion_id, decision)
 
     async def _about(self, diversion_id: str, decision: Decision, known: Known | None = None) -> Diversion:
         self._refuse(decision)
@@ -233,13 +266,35 @@ class Diverting:
             self._approaches[hospital.hospital_id] = (directory, approaches)
         return approaches
 
-    def _explain(self, ranked: Sequence[Considered], now: datetime) -> Json:
+    def _explain(self, ranked: Sequence[Considered], need: Need, now: datetime) -> Json:
         """Say how the lots were looked at, in the form that is kept with the hold."""
-        return {
+        kept: dict[str, Any] = {
             "asked_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "by": self._travel_times.name,
             "considered": [_considered(one) for one in ranked],
         }
+        # A replacement must do for the same car.
+        return kept if need.height_cm is None else kept | {"height_cm": need.height_cm}
+
+
+def _hospital_of(known: Known, hospital_id: HospitalId) -> Hospital:
+    hospital = known.directory.hospitals.get(hospital_id)
+    if hospital is None and known.source == "nothing":
+        raise StoreAway("nothing is known yet")
+    if hospital is None:
+        raise Refused("unknown_hospital")
+    return hospital
+
+
+def _entrance_of(known: Known, lot_id: LotId) -> Point | None:
+    lot = known.directory.lots.get(lot_id)
+    return lot.entrances[0].point if lot is not None and lot.entrances else None
+
+
+def _without(lot_ids: Collection[LotId], ranked: Sequence[Considered]) -> list[Considered]:
+    """Exclude lots that had no space on arrival, whatever they report; candidates stay first."""
+    marked = [replace(one, excluded=Exclusion.FULL, offered=None) if one.lot_id in lot_ids else one for one in ranked]
+    return sorted(marked, key=lambda one: one.excluded is not None)
 
 
 def _as_candidates(chosen: Sequence[Considered], need: Need) -> tuple[Candidate, ...]:
@@ -250,8 +305,8 @@ def _as_candidates(chosen: Sequence[Considered], need: Need) -> tuple[Candidate,
     )
 
 
-def _considered(one: Considered) -> dict[str, object]:
-    kept: dict[str, object] = {"lot_id": one.lot_id, "agreement_id": one.agreement_id}
+def _considered(one: Considered) -> dict[str, Any]:
+    kept: dict[str, Any] = {"lot_id": one.lot_id, "agreement_id": one.agreement_id}
     if one.excluded is not None:
         kept["excluded"] = str(one.excluded)
     if one.free is not None and one.excluded is not Exclusion.STALE_DATA:
@@ -264,12 +319,13 @@ def _considered(one: Considered) -> dict[str, object]:
         kept |= _way(one.approach)
         if one.excluded is None:
             kept["fill_s"] = round(one.fill_s)
-            kept["cost_s"] = round(one.cost_s)
+            # The sum of what is shown: the exact cost would give the exact drive away.
+            kept["cost_s"] = kept["drive_s"] + kept["walk_s"] + kept["fill_s"]
     return kept
 
 
-def _way(approach: Approach) -> dict[str, object]:
-    way: dict[str, object] = {
+def _way(approach: Approach) -> dict[str, Any]:
+    way: dict[str, Any] = {
         "entrance_id": approach.entrance.entrance_id,
         "walk_s": round(approach.walk_s),
         "walk_m": round(approach.walk_m),
@@ -280,7 +336,21 @@ def _way(approach: Approach) -> dict[str, object]:
     return way
 
 
-def considered_lot(answer: Json, lot_id: LotId) -> Mapping[str, object]:
+def considered_lots(answer: Json, chosen: AgreementId | None) -> list[dict[str, Any]]:
+    """List what was looked at. A candidate cheaper than the chosen one had been taken when the ledger decided."""
+    shown: list[dict[str, Any]] = []
+    passed_over = True
+    for one in answer.get("considered", ()):
+        passed_over = passed_over and one["agreement_id"] != chosen
+        if passed_over and "excluded" not in one:
+            kept = {name: value for name, value in one.items() if name not in _OF_CANDIDATES}
+            shown.append(kept | {"excluded": str(Exclusion.HELD_OUT)})
+        else:
+            shown.append(dict(one))
+    return shown
+
+
+def considered_lot(answer: Json, lot_id: LotId) -> Mapping[str, Any]:
     """Find what an explanation says of one lot."""
-    found: Mapping[str, object] = next((one for one in answer.get("considered", ()) if one["lot_id"] == lot_id), {})
+    found: Mapping[str, Any] = next((one for one in answer.get("considered", ()) if one["lot_id"] == lot_id), {})
     return found

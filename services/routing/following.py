@@ -6,7 +6,9 @@ once a second in any case. Another ledger, another server, or a missing mark mea
 
 import asyncio
 import logging
+import math
 import random
+import time
 from typing import Protocol
 
 from bowei.livestate.failures import LiveStateAway
@@ -19,7 +21,10 @@ from services.routing.measures import Measures
 _log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 1.0
-_CHECK_PROMISES_EVERY_LOOKS = 10
+_SWEEP_EVERY_S = 1.0
+_CHECK_PROMISES_EVERY_S = 10.0
+_SHOW_ALL_EVERY_S = 30.0
+"""What a follower that was frozen wrote late over something newer is mended by then, on lots that stay quiet too."""
 _PAUSE_S = 1.0
 
 
@@ -60,7 +65,7 @@ class Follower:
         self._measures = measures
         self._cursor: int | None = None
         self._directory_version = -1
-        self._looks = 0
+        self._all_shown_at = self._swept_at = self._checked_at = -math.inf
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -97,25 +102,40 @@ class Follower:
             directory = await self._register.directory()
             await self._live.copy_promises(changes.promises, directory, ledger=ledger)
             self._cursor, self._directory_version = changes.cursor, directory.version
+            self._all_shown_at = time.monotonic()
             _log.info("ledger_copied", extra={"lots": len(changes.promises)})
             return
-        changes = await self._book.promised(self._cursor)
+        everything = time.monotonic() - self._all_shown_at >= _SHOW_ALL_EVERY_S
+        changes = await self._book.promised(None if everything else self._cursor)
         if changes.promises:
             await self._live.show_promises(changes.promises)
         self._cursor = changes.cursor
+        if everything:
+            self._all_shown_at = time.monotonic()
         if await self._register.directory_version() != self._directory_version:
             directory = await self._register.directory()
             await self._live.show_directory(directory)
             self._directory_version = directory.version
 
     async def _housekeep(self) -> None:
-        swept = await self._book.sweep()
-        self._measures.swept.labels("expired").inc(swept.expired)
-        self._measures.swept.labels("settled").inc(swept.settled)
-        self._measures.swept.labels("overlong").inc(swept.overlong)
-        if self._looks % _CHECK_PROMISES_EVERY_LOOKS == 0:
+        """Sweep and check at their own pace: a busy ledger wakes the follower a hundred times a second."""
+        if time.monotonic() - self._swept_at >= _SWEEP_EVERY_S:
+            swept = await self._book.sweep()
+            self._swept_at = time.monotonic()
+            self._measures.swept.labels("expired").inc(swept.expired)
+            self._measures.swept.labels("settled").inc(swept.settled)
+            self._measures.swept.labels("overlong").inc(swept.overlong)
+        if time.monotonic() - self._checked_at >= _CHECK_PROMISES_EVERY_S:
+            self._checked_at = time.monotonic()
+            await self._check_promises()
+
+    async def _check_promises(self) -> None:
+        try:
             broken = await self._book.broken_promises()
-            self._measures.broken_promises.set(len(broken))
-            for kind, subject in broken:
-                _log.error("promise_broken", extra={"kind": kind, "subject": subject})
-        self._looks += 1
+        except StoreFailure as error:
+            # It reads much and may take too long on a busy ledger; following goes on without it.
+            _log.warning("promises_not_checked", extra={"why": str(error)})
+            return
+        self._measures.broken_promises.set(len(broken))
+        for kind, subject in broken:
+            _log.error("promise_broken", extra={"kind": kind, "subject": subject})

@@ -31,7 +31,7 @@ class Known:
     directory: Directory
     lots: Mapping[LotId, LotNow]
     source: str
-    """`mirror`, `ledger`, or `mirror_stale` where neither store answers."""
+    """`mirror`, `ledger`, their `_stale` forms where neither store answers, or `nothing` where none ever has."""
 
 
 class Hints:
@@ -43,28 +43,47 @@ class Hints:
         self._journal = journal
         self._register = register
         self._from_ledger: Known | None = None
-        self._read_at = -_LEDGER_READ_EVERY_S
-        self._reading = asyncio.Lock()
+        self._from_ledger_at = 0.0
+        self._asked_at = -_LEDGER_READ_EVERY_S
+        self._asking = asyncio.Lock()
 
     async def known(self) -> Known:
-        """Give what is known now; never fails, but may be old (`source` says so)."""
-        age_s = self._mirror.age_s
-        if age_s is not None and age_s <= MIRROR_CURRENT_S:
+        """Give what is known now; never fails, but may be old, or nothing (`source` says so)."""
+        if self._mirror_is_current():
             return Known(self._mirror.directory, self._mirror.lots, "mirror")
-        async with self._reading:  # whoever waits here shares the read of the one before
-            if time.monotonic() - self._read_at >= _LEDGER_READ_EVERY_S:
-                self._from_ledger = await self._read_ledger()
-                self._read_at = time.monotonic()
-        return self._from_ledger or Known(self._mirror.directory, self._mirror.lots, "mirror_stale")
+        async with self._asking:  # whoever waits here shares the reading of the one before
+            if not self._mirror_is_current() and time.monotonic() - self._asked_at >= _LEDGER_READ_EVERY_S:
+                await self._ask_ledger()
+        return self._youngest()
 
-    async def _read_ledger(self) -> Known | None:
+    def _mirror_is_current(self) -> bool:
+        age_s = self._mirror.age_s
+        return age_s is not None and age_s <= MIRROR_CURRENT_S
+
+    def _youngest(self) -> Known:
+        mirror_age_s, ledger_age_s = self._mirror.age_s, time.monotonic() - self._from_ledger_at
+        if self._from_ledger is not None and (mirror_age_s is None or ledger_age_s < mirror_age_s):
+            current = ledger_age_s <= MIRROR_CURRENT_S
+            found = self._from_ledger
+            return found if current else Known(found.directory, found.lots, "ledger_stale")
+        if mirror_age_s is None:
+            return Known(Directory.empty(), {}, "nothing")
+        return Known(
+            self._mirror.directory, self._mirror.lots, "mirror" if self._mirror_is_current() else "mirror_stale"
+        )
+
+    async def _ask_ledger(self) -> None:
         try:
             directory = await self._register.directory()
             reports = await self._journal.reports()
             promises = (await self._book.promised(None)).promises
         except StoreFailure:
-            return None
+            return
+        finally:
+            self._asked_at = time.monotonic()
+        if self._from_ledger is not None and self._from_ledger.directory == directory:
+            directory = self._from_ledger.directory  # the same object: ways to its lots were found already
         lots = {
             lot_id: LotNow(reports.get(lot_id), promises.get(lot_id, NOTHING_PROMISED)) for lot_id in directory.lots
         }
-        return Known(directory, lots, "ledger")
+        self._from_ledger, self._from_ledger_at = Known(directory, lots, "ledger"), time.monotonic()

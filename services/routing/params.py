@@ -10,7 +10,7 @@ from bowei.domain.places import Datum
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
-DiversionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{7,63}$")]
+DiversionId = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 
 
 class PositionIn(BaseModel):
@@ -41,7 +41,7 @@ class DiversionIn(BaseModel):
     position: PositionIn | None = Field(default=None, description="Absent: the car is at the hospital's gate.")
     space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
     height_cm: Annotated[int, Field(ge=50, le=600)] | None = None
-    plate: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z一-鿿]{4,12}$")] | None = Field(
+    plate: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿· .-]{3,15}$")] | None = Field(
         default=None, description="Kept only as a keyed hash; lets the lot's barrier know the car."
     )
 

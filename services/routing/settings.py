@@ -19,6 +19,10 @@ class Settings:
     roads: Path | None
     allow_demo: bool
     most_connections: int
+    drivers_per_minute: int
+    """How many new drivers one network address may bring; phones of one carrier often share an address."""
+    requests_per_driver: int
+    """How many requests a minute one driver may make."""
     log_level: str
 
 
@@ -38,5 +42,7 @@ def settings_from(environment: Environment) -> Settings:
         roads=None if roads is None else Path(roads),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_connections=environment.integer("BOWEI_ROUTING_CONNECTIONS", 8, least=2, most=100),
+        drivers_per_minute=environment.integer("BOWEI_ROUTING_DRIVERS_PER_MINUTE", 3_000, least=1, most=1_000_000),
+        requests_per_driver=environment.integer("BOWEI_ROUTING_REQUESTS_PER_DRIVER", 120, least=1, most=1_000_000),
         log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
     )

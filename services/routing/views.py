@@ -11,8 +11,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Entrance, Lot, Name
 from bowei.domain.navigation import navigation_links
-from bowei.records.holding import Json
-from services.routing.diverting import Diversion, considered_lot
+from services.routing.diverting import Diversion, considered_lot, considered_lots
 
 Instant = Annotated[
     datetime,
@@ -61,6 +60,7 @@ class LotOut(BaseModel):
     name: TextOut
     entrance: EntranceOut
     free: int | None = None
+    offered: int | None = Field(default=None, description="How many spaces were offered when it was chosen.")
     age_s: int | None = None
 
 
@@ -79,7 +79,8 @@ class DiversionOut(BaseModel):
 
     diversion_id: str
     outcome: Literal["held", "guided", "none"] = Field(
-        description="held: a space is (or was) held, see hold.state. guided: a lot is named, nothing is held."
+        description="held: a space is (or was) held, see hold.state. guided: a lot is named, nothing is held. "
+        "none: no lot had room; a hold shown beside it could not be kept, and no other lot could replace it."
     )
     hospital_id: str
     asked_at: str
@@ -101,28 +102,34 @@ class DriverOut(BaseModel):
 
 def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
     """Show a diversion as it stands at `now`."""
-    hold = diversion.decision.hold
-    answer: Json = diversion.decision.answer if hold is not None else (diversion.answer or {})
+    hold, answer = diversion.decision.hold, diversion.explanation
     lot_id = hold.lot_id if hold else diversion.guided_to.lot_id if diversion.guided_to else None
     lot = diversion.known.directory.lots.get(lot_id) if lot_id else None
     shown = DiversionOut(
         diversion_id=diversion.diversion_id,
-        outcome="held" if hold else "guided" if diversion.guided_to else "none",
+        outcome=_outcome(diversion),
         hospital_id=diversion.hospital_id,
         asked_at=str(answer.get("asked_at", "")),
-        considered=[dict(one) for one in answer.get("considered", ())],
+        considered=considered_lots(answer, diversion.chosen),
         text=_text(hold, lot),
         hold=None if hold is None else _hold_out(hold),
     )
-    if lot is None or lot_id is None:
+    if lot is None or diversion.chosen is None:
         return shown
-    way = considered_lot(answer, lot_id)
+    way = considered_lot(answer, lot.lot_id)
     entrance = next((one for one in lot.entrances if one.entrance_id == way.get("entrance_id")), lot.entrances[0])
-    shown.guaranteed = lot.barrier_link and hold is not None
-    shown.lot = _lot_out(lot, entrance, diversion.known.lots.get(lot_id), now)
+    shown.guaranteed = lot.barrier_link and hold is not None and hold.state.live
+    shown.lot = _lot_out(lot, entrance, diversion.known.lots.get(lot.lot_id), now)
+    shown.lot.offered = way.get("offered")
     shown.route = _route_out(way, str(answer.get("by", "")))
     shown.nav = dict(navigation_links(entrance.point, lot.name.zh))
     return shown
+
+
+def _outcome(diversion: Diversion) -> Literal["held", "guided", "none"]:
+    if diversion.chosen is None:
+        return "none"
+    return "held" if diversion.decision.hold is not None else "guided"
 
 
 def _hold_out(hold: Hold) -> HoldOut:
@@ -167,6 +174,8 @@ def _name(name: Name) -> TextOut:
 
 
 def _text(hold: Hold | None, lot: Lot | None) -> TextOut:
+    if hold is not None and lot is None:
+        return TextOut(zh="详情暂不可用，请以 hold 为准。", en="Details are away for a moment; see hold.")
     if lot is None:
         return TextOut(
             zh="附近暂无可共享的空车位，请稍后再试，或在院门口下客。",

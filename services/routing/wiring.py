@@ -1,14 +1,16 @@
 """The collaborators that routing's endpoints receive."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
 from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
+from bowei.domain.problems import Refused
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
+from services.routing.rate_limits import RateLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +20,21 @@ class Wiring:
     diverting: Diverting
     tokens: DriverTokens
     clock: Clock
-    plate_key: bytes | None
+    plate_key: bytes | None = field(repr=False)
+    new_drivers: RateLimit
+    """By network address."""
+    requests_of_driver: RateLimit
 
 
 def wiring(request: Request) -> Wiring:
-    """Give the app's collaborators."""
-    collected: Wiring = request.app.state.wiring
+    """Give the app's collaborators.
+
+    Raises:
+        Refused: store_away, where the ledger has not been reached since the start.
+    """
+    collected: Wiring | None = request.app.state.wiring
+    if collected is None:
+        raise Refused("store_away")
     return collected
 
 
@@ -31,8 +42,23 @@ Wired = Annotated[Wiring, Depends(wiring)]
 
 
 def driver(wired: Wired, authorization: Annotated[str | None, Header()] = None) -> DriverId:
-    """Give the driver that the request's token names."""
-    return wired.tokens.open(authorization)
+    """Give the driver that the request's token names.
+
+    Raises:
+        Refused: key_missing, key_wrong, too_many_requests.
+    """
+    driver_id = wired.tokens.open(authorization)
+    wired.requests_of_driver.take(driver_id)
+    return driver_id
 
 
 Driver = Annotated[DriverId, Depends(driver)]
+
+
+def newcomer(wired: Wired, request: Request) -> None:
+    """Let pass who wants to become a driver.
+
+    Raises:
+        Refused: too_many_requests from this address.
+    """
+    wired.new_drivers.take(request.client.host if request.client else "")

@@ -31,7 +31,11 @@ COMMENT ON FUNCTION bowei.now() IS 'The only clock that SQL reads; scaled or ste
 
 -- ------------------------------------------------------------------------------------------ what the parties registered
 
-CREATE SEQUENCE bowei.directory_version;
+CREATE TABLE bowei.directory_version (         -- a row, not a sequence: seen with the change it counts, never before it
+    one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version bigint NOT NULL DEFAULT 0
+);
+INSERT INTO bowei.directory_version DEFAULT VALUES;
 
 CREATE TABLE bowei.lot (
     lot_id   text COLLATE "C" PRIMARY KEY CHECK (lot_id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$'),
@@ -191,7 +195,7 @@ CREATE TABLE bowei.hold (
     state        text NOT NULL CHECK (state IN ('held', 'arrived', 'settled', 'released', 'expired', 'revoked')),
     placed_at    timestamptz NOT NULL,
     expires_at   timestamptz NOT NULL,
-    extended     boolean NOT NULL DEFAULT false,
+    extended_by  interval,                     -- null: not extended yet
     arrived_at   timestamptz,
     ended_at     timestamptz,
     reason       text,
@@ -261,6 +265,13 @@ CREATE VIEW bowei.broken_promise AS
     LEFT JOIN (SELECT lot_id, sum(held) AS held, sum(stays) AS stays FROM bowei.pool_promise GROUP BY lot_id) q
         USING (lot_id)
     WHERE p.held <> coalesce(q.held, 0) OR p.stays <> coalesce(q.stays, 0)
+  UNION ALL
+    SELECT 'pool_differs_from_live_holds', p.agreement_id || '/' || p.space_class
+    FROM bowei.pool_promise p
+    LEFT JOIN (SELECT agreement_id, space_class, count(*) AS live FROM bowei.hold
+               WHERE state IN ('held', 'arrived') GROUP BY agreement_id, space_class) h
+        USING (agreement_id, space_class)
+    WHERE p.held <> coalesce(h.live, 0)
   UNION ALL
     SELECT 'held_above_capacity', lot_id FROM bowei.lot_promise WHERE held > capacity
   UNION ALL

@@ -146,20 +146,25 @@ BEGIN
     RETURN NEXT;
 END $$;
 
--- How many spaces each option (agreement and class) may still promise, with what limits it. The lots are locked.
+-- How many spaces each option (agreement and class) may still promise, with what limits it: one row per option, also
+-- of an agreement that is gone (lot_id is null). The lots are locked.
 CREATE FUNCTION bowei.rooms(agreements text[], classes text[], at timestamptz)
-RETURNS TABLE (option integer, lot_id text, free_room integer, open_room integer, pool_room integer, margin integer)
+RETURNS TABLE (option integer, lot_id text, space_class text, free_room integer, open_room integer, class_room integer,
+               pool_room integer, margin integer)
 LANGUAGE sql STABLE AS $$
-    SELECT o.option::integer, a.lot_id,
-           CASE WHEN r.state = 'open' AND at - r.observed_at <= greatest(6 * r.usual_gap, interval '10 minutes')
-                THEN r.free - p.held ELSE 0 END,
+    SELECT o.option::integer, a.lot_id, o.space_class,
+           CASE WHEN r.free IS NOT NULL AND r.state = 'open'
+                     AND at - r.observed_at <= greatest(6 * r.usual_gap, interval '10 minutes')
+                THEN least(r.free, p.capacity) - p.held ELSE 0 END,
            r.open - p.stays - p.held,
-           least(coalesce(l.spaces, 0) - coalesce(q.stays, 0) - coalesce(q.held, 0),
-                 (r.free_by_class ->> o.space_class)::integer - coalesce(q.held, 0)),
+           CASE WHEN r.free_by_class ? o.space_class THEN (r.free_by_class ->> o.space_class)::integer - (
+               SELECT coalesce(sum(c.held), 0)::integer FROM bowei.pool_promise c
+               WHERE c.lot_id = a.lot_id AND c.space_class = o.space_class) END,
+           coalesce(l.spaces, 0) - coalesce(q.stays, 0) - coalesce(q.held, 0),
            a.margin
     FROM unnest(agreements, classes) WITH ORDINALITY AS o (agreement_id, space_class, option)
-    JOIN bowei.agreement a USING (agreement_id)
-    JOIN bowei.lot_promise p USING (lot_id)
+    LEFT JOIN bowei.agreement a USING (agreement_id)
+    LEFT JOIN bowei.lot_promise p USING (lot_id)
     LEFT JOIN bowei.report r USING (lot_id)
     LEFT JOIN bowei.lent_at(at, agreements) l USING (agreement_id, space_class)
     LEFT JOIN bowei.pool_promise q USING (agreement_id, space_class)
@@ -178,12 +183,16 @@ DECLARE
     clock_at timestamptz;
     lots text[];
     outcomes text[] := array_fill(NULL::text, ARRAY[cardinality(ids)]);
-    option_lot integer[];            -- which of `lots` an option is on
+    option_lots text[];              -- all of these by option
+    lot_leads integer[];             -- the first option on the same lot
+    class_leads integer[];           -- the first option on the same lot and class
     margins integer[];
+    free_room integer[];             -- at the lot's lead
+    open_room integer[];             -- at the lot's lead; null where the lot does not report it
+    class_room integer[];            -- at the class's lead; null where the lot does not report it
     pool_room integer[];
-    free_room integer[];             -- by lot
-    open_room integer[];             -- by lot; null where the lot does not report it
-    lot_of_option integer;
+    lot_lead integer;
+    class_lead integer;
     request_of integer;
     option_of integer;
     granted_request integer[] := '{}';
@@ -221,26 +230,30 @@ BEGIN
         LEFT JOIN bowei.hold b ON b.driver_id = q.driver_id AND b.state = 'held'
     ) AS o;
 
-    SELECT array_agg(array_position(lots, r.lot_id) ORDER BY r.option), array_agg(r.margin ORDER BY r.option),
-           array_agg(r.pool_room ORDER BY r.option)
-    INTO option_lot, margins, pool_room FROM bowei.rooms(option_agreements, option_classes, clock_at) AS r;
-    SELECT array_agg(x.free_room ORDER BY x.n), array_agg(x.open_room ORDER BY x.n) INTO free_room, open_room FROM (
-        SELECT n.n, min(r.free_room) AS free_room, min(r.open_room) AS open_room
-        FROM unnest(lots) WITH ORDINALITY AS n (lot_id, n)
-        LEFT JOIN bowei.rooms(option_agreements, option_classes, clock_at) AS r USING (lot_id)
-        GROUP BY n.n
-    ) AS x;
+    -- One reading of all rooms; what several options share (a lot, a class of it) is counted at the first of them.
+    SELECT array_agg(r.lot_id ORDER BY r.option), array_agg(r.lot_lead ORDER BY r.option),
+           array_agg(r.class_lead ORDER BY r.option), array_agg(r.margin ORDER BY r.option),
+           array_agg(r.free_room ORDER BY r.option), array_agg(r.open_room ORDER BY r.option),
+           array_agg(r.class_room ORDER BY r.option), array_agg(r.pool_room ORDER BY r.option)
+    INTO option_lots, lot_leads, class_leads, margins, free_room, open_room, class_room, pool_room
+    FROM (SELECT *, min(option) OVER (PARTITION BY lot_id) AS lot_lead,
+                 min(option) OVER (PARTITION BY lot_id, space_class) AS class_lead
+          FROM bowei.rooms(option_agreements, option_classes, clock_at)) AS r;
 
     FOR c IN 1 .. coalesce(cardinality(candidate_requests), 0) LOOP
         request_of := candidate_requests[c];
         CONTINUE WHEN outcomes[request_of] IS NOT NULL;
         option_of := candidate_options[c];
-        lot_of_option := option_lot[option_of];
-        room := least(free_room[lot_of_option] - margins[option_of], open_room[lot_of_option], pool_room[option_of]);
-        IF room > 0 AND free_room[lot_of_option] IS NOT NULL THEN
+        lot_lead := lot_leads[option_of];
+        class_lead := class_leads[option_of];
+        room := least(free_room[lot_lead] - margins[option_of], open_room[lot_lead], class_room[class_lead],
+                      pool_room[option_of]);
+        -- An agreement that was moved to another lot just now is of a lot that is not locked.
+        IF room > 0 AND option_lots[option_of] = ANY (lots) THEN
             outcomes[request_of] := 'granted';
-            free_room[lot_of_option] := free_room[lot_of_option] - 1;
-            open_room[lot_of_option] := open_room[lot_of_option] - 1;
+            free_room[lot_lead] := free_room[lot_lead] - 1;
+            open_room[lot_lead] := open_room[lot_lead] - 1;
+            class_room[class_lead] := class_room[class_lead] - 1;
             pool_room[option_of] := pool_room[option_of] - 1;
             granted_request := granted_request || request_of;
             granted_option := granted_option || option_of;
@@ -255,7 +268,7 @@ BEGIN
                                     space_class, state, placed_at, expires_at, plate_hash, answer)
             SELECT ids[g.request], coalesce((SELECT max(o.ordinal) FROM bowei.hold o WHERE o.diversion_id = ids[g.request]), 0) + 1,
                    drivers[g.request], hashes[g.request],
-                   hospitals[g.request], lots[option_lot[g.option]], option_agreements[g.option],
+                   hospitals[g.request], option_lots[g.option], option_agreements[g.option],
                    option_classes[g.option], 'held', clock_at, clock_at + g.lifetime * interval '1 second', plates[g.request],
                    answers[g.request] || jsonb_build_object('offered_before', g.room)
             FROM unnest(granted_request, granted_option, granted_room, granted_lifetime)
@@ -264,7 +277,7 @@ BEGIN
         )
         INSERT INTO bowei.hold_step (diversion_id, ordinal, state, at) SELECT n.diversion_id, n.ordinal, 'held', clock_at FROM new AS n;
         PERFORM bowei.adjust(
-            array_agg(lots[option_lot[g.option]]), array_agg(option_agreements[g.option]),
+            array_agg(option_lots[g.option]), array_agg(option_agreements[g.option]),
             array_agg(option_classes[g.option]), array_agg(1), array_agg(0))
         FROM unnest(granted_option) AS g (option);
     END IF;
@@ -313,6 +326,15 @@ BEGIN
     PERFORM bowei.adjust(ARRAY[h.lot_id], ARRAY[h.agreement_id], ARRAY[h.space_class], ARRAY[-1], ARRAY[0]);
 END $$;
 
+-- The count shows the car of an arrived hold: the hold ends and a stay begins. Its lot is locked.
+CREATE FUNCTION bowei.begin_stay(h bowei.hold, why text, at timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM bowei.end_live(h, 'settled', why, at);
+    INSERT INTO bowei.stay (diversion_id, ordinal, lot_id, agreement_id, space_class, began_at)
+        VALUES (h.diversion_id, h.ordinal, h.lot_id, h.agreement_id, h.space_class, h.arrived_at);
+    PERFORM bowei.adjust(ARRAY[h.lot_id], ARRAY[h.agreement_id], ARRAY[h.space_class], ARRAY[0], ARRAY[1]);
+END $$;
+
 -- The driver gives up. Of an id that never granted a tombstone is kept, so that a late attempt can't grant.
 --   outcomes: released (also when it already was) | hold_over | given_up
 CREATE FUNCTION bowei.release(id text, driver text) RETURNS TABLE (outcome text, hold bowei.hold) LANGUAGE plpgsql AS $$
@@ -349,10 +371,13 @@ BEGIN
         RETURN QUERY SELECT 'unknown_diversion', NULL::bowei.hold;
     ELSIF h.state <> 'held' THEN
         RETURN QUERY SELECT 'hold_over', h;
-    ELSIF h.extended THEN
+    ELSIF h.extended_by = longer THEN
+        INSERT INTO bowei.repeat (diversion_id, at) VALUES (id, clock_at);
+        RETURN QUERY SELECT 'extended', h;
+    ELSIF h.extended_by IS NOT NULL THEN
         RETURN QUERY SELECT 'already_extended', h;
     ELSE
-        UPDATE bowei.hold SET extended = true, expires_at = expires_at + longer
+        UPDATE bowei.hold SET extended_by = longer, expires_at = expires_at + longer
             WHERE diversion_id = id AND ordinal = h.ordinal;
         INSERT INTO bowei.hold_step (diversion_id, ordinal, state, at) VALUES (id, h.ordinal, 'extended', clock_at);
         RETURN QUERY SELECT 'extended', o FROM bowei.hold o WHERE o.diversion_id = id AND o.ordinal = h.ordinal;
@@ -428,12 +453,14 @@ BEGIN
     PERFORM bowei.lock_ids(ARRAY[id, driver]);
     SELECT * INTO h FROM bowei.hold AS o
         WHERE o.diversion_id = id AND (driver IS NULL OR o.driver_id = driver) ORDER BY o.ordinal DESC LIMIT 1;
-    IF h.diversion_id IS NULL THEN
+    IF h.diversion_id IS NULL OR h.ordinal < of_ordinal THEN
         RETURN QUERY SELECT 'unknown_diversion', NULL::bowei.hold;
         RETURN;
     END IF;
     PERFORM bowei.lock_lots(ARRAY(
-        SELECT a.lot_id FROM bowei.agreement a WHERE a.agreement_id = ANY (option_agreements) UNION SELECT h.lot_id));
+        SELECT a.lot_id FROM bowei.agreement a WHERE a.agreement_id = ANY (option_agreements)
+      UNION SELECT o.lot_id FROM bowei.hold o WHERE o.driver_id = h.driver_id AND o.state = 'held'
+      UNION SELECT h.lot_id));
     clock_at := bowei.now();
     PERFORM bowei.expire_due(ARRAY[h.lot_id], clock_at);
     PERFORM bowei.settle(ARRAY[h.lot_id], clock_at);

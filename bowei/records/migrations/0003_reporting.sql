@@ -63,20 +63,24 @@ BEGIN
 END $$;
 
 -- Record one car in or out. A repeat of (lot, id, direction) changes nothing. An entering plate that has a hold here
--- arrives by it; a leaving plate ends its stay. `moves` says that the lot's count follows from passages: then a passage
--- later than the last full count moves it by one.
+-- arrives by it; a leaving plate ends its stay. A passage from before the hold, or before the arrival, is of another
+-- visit. `moves` says that the lot's count follows from passages: then a passage later than the last full count moves
+-- it by one, and if it names the car of a hold it has put that car into the count: the hold is settled at once.
+-- (Not where the lot counts the hold's class by itself: no passage moves that count.)
 --   outcomes: applied | stale | duplicate
 CREATE FUNCTION bowei.record_passage(
     lot text, id text, direction text, passed timestamptz, source text, plate bytea, moves boolean
 ) RETURNS TABLE (outcome text, report bowei.report) LANGUAGE plpgsql AS $$
 DECLARE
     clock_at timestamptz := bowei.now();
-    counted timestamptz;
+    last bowei.report;
     became text;
+    moved boolean := false;
     named text;
+    h bowei.hold;
 BEGIN
-    SELECT r.counted_at INTO counted FROM bowei.report r WHERE r.lot_id = lot FOR UPDATE;
-    became := CASE WHEN counted >= passed THEN 'stale' ELSE 'applied' END;
+    SELECT * INTO last FROM bowei.report r WHERE r.lot_id = lot FOR UPDATE;
+    became := CASE WHEN last.counted_at >= passed THEN 'stale' ELSE 'applied' END;
     INSERT INTO bowei.passage (lot_id, passage_id, kind, passed_at, received_at, source_id, outcome)
         VALUES (lot, id, direction, passed, clock_at, source, became) ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
@@ -89,17 +93,24 @@ BEGIN
                         ELSE least(r.free + 1, coalesce(r.capacity, (SELECT l.capacity FROM bowei.lot l WHERE l.lot_id = lot))) END,
             observed_at = greatest(r.observed_at, passed), received_at = clock_at
         WHERE r.lot_id = lot AND r.free IS NOT NULL;
+        moved := FOUND;
     END IF;
     IF plate IS NOT NULL AND direction = 'enter' THEN
-        SELECT h.diversion_id INTO named FROM bowei.hold h
-            WHERE h.plate_hash = plate AND h.lot_id = lot AND h.state = 'held' LIMIT 1;
+        SELECT o.diversion_id INTO named FROM bowei.hold o
+            WHERE o.plate_hash = plate AND o.lot_id = lot AND o.state IN ('held', 'arrived') AND o.placed_at <= passed
+            ORDER BY o.placed_at, o.diversion_id LIMIT 1;
         IF named IS NOT NULL THEN
-            PERFORM bowei.arrive(named, NULL, passed);
+            SELECT (a.hold).* INTO h FROM bowei.arrive(named, NULL, passed) AS a;
+            IF moved AND h.state = 'arrived' AND NOT last.free_by_class ? h.space_class THEN
+                PERFORM bowei.begin_stay(h, 'passage', bowei.now());
+            END IF;
         END IF;
     ELSIF plate IS NOT NULL THEN
-        SELECT h.diversion_id INTO named FROM bowei.hold h
-            JOIN bowei.stay s ON s.diversion_id = h.diversion_id AND s.ordinal = h.ordinal AND s.ended_at IS NULL
-            WHERE h.plate_hash = plate AND h.lot_id = lot LIMIT 1;
+        SELECT o.diversion_id INTO named FROM bowei.hold o
+            LEFT JOIN bowei.stay s ON s.diversion_id = o.diversion_id AND s.ordinal = o.ordinal AND s.ended_at IS NULL
+            WHERE o.plate_hash = plate AND o.lot_id = lot AND o.arrived_at <= passed
+              AND (o.state = 'arrived' OR s.diversion_id IS NOT NULL)
+            ORDER BY o.placed_at, o.diversion_id LIMIT 1;
         IF named IS NOT NULL THEN
             PERFORM bowei.leave(named, NULL, 'exit_passage');
         END IF;

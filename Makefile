@@ -1,0 +1,88 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each sets up what it needs, in .venv, from lock/.
+# It takes Python 3.11 or newer with its venv module; no compiler, no root, no Docker.
+
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+ARGS ?=
+
+# Looked for only when a target uses it.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; \
+	done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo doctor test check format bench lock clean
+
+help: ## Show this list.
+	@echo 'Bowei (泊位): send each arriving driver to a space that will still be there.'
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: $(VENV)/.run-ready ## Run a block of Hangzhou on this machine. Options: make demo ARGS="--for 60s --json"
+	@$(IN_VENV) -m services.local demo $(ARGS)
+
+doctor: $(VENV)/.run-ready ## Look at this machine: one line for each thing Bowei needs, one fix for each that is missing.
+	@$(IN_VENV) -m services.local doctor $(ARGS)
+
+test: $(VENV)/.dev-ready ## Run every test this machine allows, on real servers. A part: make test ARGS="tests/unit"
+	@$(IN_VENV) -m pytest $(ARGS)
+
+check: $(VENV)/.dev-ready ## Check format, lint, types, the architecture's arrows and spelling.
+	@$(IN_VENV) -m ruff format --check --quiet .
+	@$(IN_VENV) -m ruff check --quiet .
+	@$(IN_VENV) -m mypy
+	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/codespell
+
+format: $(VENV)/.dev-ready ## Put the code into the one format.
+	@$(IN_VENV) -m ruff check --quiet --fix-only .
+	@$(IN_VENV) -m ruff format .
+
+bench: $(VENV)/.dev-ready ## Measure this machine, and compare designs with each other on it.
+	@$(IN_VENV) -m loadtests $(ARGS)
+
+lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: make lock ARGS=--upgrade
+	@command -v uv >/dev/null || { echo 'make lock needs uv. Fix: pip install uv'; exit 1; }
+	@$(COMPILE) $(ARGS) -o lock/run.txt
+	@$(COMPILE) $(ARGS) --extra dev -c lock/run.txt -o lock/dev.txt
+
+COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'
+
+clean: ## Remove the environment, the caches and the demo's data.
+	@rm -rf $(VENV) bowei-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment. A stamp is as new as the lock file it was made from.
+
+$(VENV)/.run-ready: lock/run.txt pyproject.toml | $(IN_VENV)
+	$(call install,lock/run.txt)
+	@touch $@
+
+$(VENV)/.dev-ready: lock/dev.txt pyproject.toml | $(IN_VENV)
+	$(call install,lock/dev.txt)
+	@touch $(VENV)/.run-ready $@
+
+$(IN_VENV):
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer was found.' \
+		'Fix: install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python).' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo '$(PYTHON) lacks its venv module.' \
+		'Fix: install it (Debian, Ubuntu: apt install python3-venv).' >&2; exit 1; }
+	@echo '· making an environment in $(VENV) with $(PYTHON)'
+	@$(PYTHON) -m venv --clear $(VENV)
+
+PIP := $(IN_VENV) -m pip --disable-pip-version-check --no-input -qq --log $(VENV)/pip.log
+
+# Install what a lock file pins and nothing else, then this checkout itself. Only wheels: no compiler is needed. Every
+# few seconds it says how far it is.
+define install
+	@echo "· installing $$(grep -c '==' $(1)) packages from $(1), each checked against its hash"
+	@: >$(VENV)/pip.log; \
+	( while sleep 5; do if grep -q ' Installing collected' $(VENV)/pip.log; then echo '  unpacking'; \
+		else echo "  $$(grep -c ' Collecting ' $(VENV)/pip.log) fetched"; fi; done ) & progress=$$!; \
+	trap 'kill $$progress 2>/dev/null' EXIT; \
+	$(PIP) install --progress-bar off --require-hashes --only-binary :all: -r $(1) \
+	&& $(PIP) install --no-deps --no-build-isolation --editable . \
+	&& rm $(VENV)/pip.log \
+	|| { echo 'The packages could not be installed. Fix: see $(VENV)/pip.log; with the network back, repeat.' >&2; exit 1; }
+endef

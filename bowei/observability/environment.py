@@ -1,0 +1,110 @@
+"""Settings from the environment: typed, checked at start, secrets also from files.
+
+A wrong setting stops the start with a sentence that names the variable and the fix, and never shows its value.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_LARGEST_SECRET_BYTES = 64 * 1024
+_YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+class WrongEnvironment(Exception):
+    """A setting is missing or wrong; the text names the variable and what to do."""
+
+
+class Environment:
+    """Reads settings by name. Every method raises WrongEnvironment; an empty variable counts as unset."""
+
+    def __init__(self, values: Mapping[str, str] | None = None) -> None:
+        self._values = os.environ if values is None else values
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """Give a text; without a default it must be set."""
+        value = self.find_text(name)
+        if value is None:
+            if default is None:
+                raise WrongEnvironment(f"{name} is not set. Set it in the environment.")
+            return default
+        return value
+
+    def find_text(self, name: str) -> str | None:
+        """Give a text, or None where it is unset."""
+        return self._values.get(name, "").strip() or None
+
+    def integer(self, name: str, default: int, *, least: int, most: int) -> int:
+        """Give a whole number between `least` and `most`."""
+        value = self.find_text(name)
+        if value is None:
+            return default
+        try:
+            number = int(value)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise WrongEnvironment(f"{name} is not a whole number from {least} to {most}. Correct or unset it.")
+        return number
+
+    def number(self, name: str, default: float, *, least: float, most: float) -> float:
+        """Give a number between `least` and `most`."""
+        value = self.find_text(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:  # also false for NaN
+            raise WrongEnvironment(f"{name} is not a number from {least:g} to {most:g}. Correct or unset it.")
+        return number
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """Give a yes or no: 1/0, true/false, yes/no, on/off."""
+        value = (self.find_text(name) or ("1" if default else "0")).lower()
+        if value not in _YES | _NO:
+            raise WrongEnvironment(f"{name} is neither true nor false. Set it to 1 or 0.")
+        return value in _YES
+
+    def url(self, name: str, *, schemes: frozenset[str], default: str | None = None) -> str:
+        """Give an address with one of `schemes`; it may hold a password, so NAME_FILE works too."""
+        value = self.find_secret(name) or default
+        if value is None:
+            raise WrongEnvironment(f"{name} is not set. Set it, or {name}_FILE, to an address.")
+        try:
+            scheme = urlsplit(value).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in schemes:
+            raise WrongEnvironment(f"{name} is not an address that starts with {' or '.join(sorted(schemes))}://.")
+        return value
+
+    def secret(self, name: str, *, shortest: int = 1) -> str:
+        """Give a secret from NAME, or from the file that NAME_FILE names, of at least `shortest` characters."""
+        value = self.find_secret(name)
+        if value is None:
+            raise WrongEnvironment(f"{name} is not set. Set {name}, or {name}_FILE to a file that holds it.")
+        if len(value) < shortest:
+            raise WrongEnvironment(f"{name} is shorter than {shortest} characters. Make a longer one.")
+        return value
+
+    def find_secret(self, name: str) -> str | None:
+        """Give a secret as `secret` does, or None where neither variable is set."""
+        value, file = self.find_text(name), self.find_text(f"{name}_FILE")
+        if value is not None and file is not None:
+            raise WrongEnvironment(f"{name} and {name}_FILE are both set. Unset one of them.")
+        return value if file is None else _from_file(f"{name}_FILE", Path(file))
+
+
+def _from_file(name: str, file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST_SECRET_BYTES + 1)
+        text = content.decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongEnvironment(f"{name} names a file that can't be read as text. Check its path and mode.") from error
+    if not text or len(content) > _LARGEST_SECRET_BYTES:
+        raise WrongEnvironment(f"{name} names a file that is empty or too large.")
+    return text

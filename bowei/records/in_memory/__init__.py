@@ -1,0 +1,15 @@
+"""The twins: the records room in memory, held to the same contract tests as Postgres.
+
+They are the specification in its simplest form: no counters (what is held is counted from the holds), no locks (one
+loop runs one call at a time), the domain's own functions for what is lent, offered and believed.
+
+    world        what is remembered, and what is due        holding      InMemoryHoldBook
+    registering  InMemoryRegister                           reporting    InMemoryReportJournal
+"""
+
+from bowei.records.in_memory.holding import InMemoryHoldBook
+from bowei.records.in_memory.registering import InMemoryRegister
+from bowei.records.in_memory.reporting import InMemoryReportJournal
+from bowei.records.in_memory.world import InMemoryRecords
+
+__all__ = ["InMemoryHoldBook", "InMemoryRecords", "InMemoryRegister", "InMemoryReportJournal"]

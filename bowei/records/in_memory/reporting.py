@@ -1,0 +1,131 @@
+"""The journal's twin."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from typing_extensions import override
+
+from bowei.domain.freshness import learn_gap
+from bowei.domain.holds import HoldState
+from bowei.domain.lots import LotId
+from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
+from bowei.domain.offering import Report
+from bowei.records.in_memory.holding import InMemoryHoldBook
+from bowei.records.in_memory.world import InMemoryRecords, KeptHold
+from bowei.records.reporting import Judged, Recorded, ReportJournal
+
+_FIRST_GAP = timedelta(seconds=60)
+
+
+class InMemoryReportJournal(ReportJournal):
+    """The journal in memory."""
+
+    def __init__(self, records: InMemoryRecords) -> None:
+        self._records = records
+        self._book = InMemoryHoldBook(records)
+
+    @override
+    async def record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
+        return [self._record_one(one) for one in judged]
+
+    def _record_one(self, judged: Judged) -> Recorded:
+        world, said = self._records, judged.observation
+        last = world.reports.get(said.lot_id)
+        outcome = Outcome.QUARANTINED if judged.code is not None else _compare(said, last)
+        if outcome is Outcome.APPLIED:
+            world.reports[said.lot_id] = self._believed(said, last)
+            if said.free is not None or last is None:
+                world.counted_at[said.lot_id] = said.observed_at
+        if outcome is not Outcome.DUPLICATE:
+            world.observations.append((judged, outcome))
+        return Recorded(said.lot_id, outcome, world.reports.get(said.lot_id))
+
+    def _believed(self, said: Observation, last: Report | None) -> Report:
+        usual_gap = _FIRST_GAP
+        if last is not None:
+            gap = said.observed_at - last.observed_at
+            usual_gap = learn_gap(last.usual_gap, gap) if gap else last.usual_gap
+        return Report(
+            observed_at=said.observed_at,
+            received_at=self._records.now,
+            seq=said.seq or 0,
+            free=said.free,
+            open=said.open,
+            capacity=said.capacity,
+            state=said.state,
+            usual_gap=usual_gap,
+            free_by_class=dict(said.free_by_class),
+            queue_vehicles=said.queue_vehicles,
+        )
+
+    @override
+    async def record_passage(self, passage: Passage, *, moves_count: bool) -> Recorded:
+        world, lot_id = self._records, passage.lot_id
+        key = (lot_id, passage.passage_id, passage.kind)
+        if key in world.passages:
+            return Recorded(lot_id, Outcome.DUPLICATE, world.reports.get(lot_id))
+        world.passages.add(key)
+        counted_at = world.counted_at.get(lot_id)
+        stale = counted_at is not None and passage.passed_at <= counted_at
+        moved = moves_count and not stale and self._move_count(passage)
+        if passage.plate_hash is not None and passage.kind is PassageKind.ENTER:
+            self._let_arrive(passage, moved=moved)
+        elif passage.plate_hash is not None:
+            self._let_leave(passage)
+        return Recorded(lot_id, Outcome.STALE if stale else Outcome.APPLIED, world.reports.get(lot_id))
+
+    def _move_count(self, passage: Passage) -> bool:
+        world = self._records
+        last = world.reports.get(passage.lot_id)
+        if last is None or last.free is None:
+            return False
+        capacity = last.capacity if last.capacity is not None else world.lots[passage.lot_id].capacity
+        free = max(last.free - 1, 0) if passage.kind is PassageKind.ENTER else min(last.free + 1, capacity)
+        world.reports[passage.lot_id] = dataclasses.replace(
+            last, free=free, observed_at=max(last.observed_at, passage.passed_at), received_at=world.now
+        )
+        return True
+
+    def _let_arrive(self, passage: Passage, *, moved: bool) -> None:
+        world = self._records
+        for kept in self._named(passage):
+            if kept.live and kept.hold.placed_at <= passage.passed_at:
+                self._book.arrive_at(kept.hold.diversion_id, None, passage.passed_at)
+                by_class = world.reports[passage.lot_id].free_by_class
+                if moved and kept.hold.state is HoldState.ARRIVED and kept.hold.space_class not in by_class:
+                    world.end(kept, HoldState.SETTLED, "passage")
+                return
+
+    def _let_leave(self, passage: Passage) -> None:
+        for kept in self._named(passage):
+            arrived_at = kept.hold.arrived_at
+            here = kept.staying or kept.hold.state is HoldState.ARRIVED
+            if here and arrived_at is not None and arrived_at <= passage.passed_at:
+                self._book.leave_as(kept.hold.diversion_id, None)
+                return
+
+    def _named(self, passage: Passage) -> list[KeptHold]:
+        """Give the lot's holds whose plate passed, earliest placed first."""
+        named = [kept for kept in self._records.holds_on(passage.lot_id) if kept.plate_hash == passage.plate_hash]
+        return sorted(named, key=lambda kept: (kept.hold.placed_at, kept.hold.diversion_id))
+
+    @override
+    async def reports(self) -> Mapping[LotId, Report]:
+        return dict(self._records.reports)
+
+
+def _compare(said: Observation, last: Report | None) -> Outcome:
+    """Say what becomes of a report that may be believed, next to the last one."""
+    if last is None or said.order > (last.observed_at, last.seq):
+        return Outcome.APPLIED
+    if said.order < (last.observed_at, last.seq):
+        return Outcome.STALE
+    same = (said.capacity, said.open, said.free, said.state, dict(said.free_by_class)) == (
+        last.capacity,
+        last.open,
+        last.free,
+        last.state,
+        dict(last.free_by_class),
+    )
+    return Outcome.DUPLICATE if same or last.seq != 0 else Outcome.APPLIED

@@ -1,0 +1,134 @@
+"""What the twins remember together, and the rules that more than one of them needs."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.clock import Clock
+from bowei.domain.holds import SETTLE_LIMIT, Hold, HoldState
+from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
+from bowei.domain.observations import Outcome, PassageKind
+from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
+from bowei.records.holding import Json, Swept
+from bowei.records.registering import Source
+from bowei.records.reporting import Judged
+
+
+@dataclass(slots=True)
+class KeptHold:
+    """A hold with what is kept beside it. `staying` says that a stay by it runs."""
+
+    hold: Hold
+    request_hash: bytes
+    answer: Json
+    plate_hash: bytes | None = field(default=None, repr=False)
+    extended_by: timedelta | None = None
+    staying: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Say whether the hold still keeps a space."""
+        return self.hold.state.live
+
+
+class InMemoryRecords:
+    """The world that the three twins share; it lives as long as the process."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.directory_version = 0
+        self.lots: dict[LotId, Lot] = {}
+        self.hospitals: dict[HospitalId, Hospital] = {}
+        self.agreements: dict[AgreementId, Agreement] = {}
+        self.sources: dict[SourceId, Source] = {}
+        self.reports: dict[LotId, Report] = {}
+        self.counted_at: dict[LotId, datetime] = {}
+        self.observations: list[tuple[Judged, Outcome]] = []
+        self.passages: set[tuple[LotId, str, PassageKind]] = set()
+        self.diversions: dict[str, list[KeptHold]] = {}
+        """The holds of each diversion, oldest first."""
+        self.given_up: dict[str, DriverId] = {}
+        self.promise_versions: dict[LotId, int] = {}
+        self.last_promise_version = 0
+
+    @property
+    def now(self) -> datetime:
+        """The present instant."""
+        return self.clock.now()
+
+    def holds_on(self, lot_id: LotId) -> list[KeptHold]:
+        """Give every hold that was ever placed on a lot, oldest first."""
+        return [kept for kept in self.every_hold() if kept.hold.lot_id == lot_id]
+
+    def every_hold(self) -> Iterator[KeptHold]:
+        """Go through every hold there ever was."""
+        for holds in self.diversions.values():
+            yield from holds
+
+    def newest(self, diversion_id: str, driver_id: DriverId | None) -> KeptHold | None:
+        """Give a diversion's newest hold, if it is this driver's (None: whoever asks may)."""
+        holds = self.diversions.get(diversion_id, [])
+        return holds[-1] if holds and driver_id in (None, holds[-1].hold.driver_id) else None
+
+    def held_of_driver(self, driver_id: DriverId) -> KeptHold | None:
+        """Give the driver's one held hold; one who has arrived has none."""
+        return next(
+            (k for k in self.every_hold() if k.hold.driver_id == driver_id and k.hold.state is HoldState.HELD), None
+        )
+
+    def promise(self, lot_id: LotId) -> LotPromise:
+        """Count what is promised on a lot."""
+        held: Counter[str] = Counter()
+        stays: Counter[str] = Counter()
+        for kept in self.holds_on(lot_id):
+            key = pool_key(kept.hold.agreement_id, kept.hold.space_class)
+            held[key] += kept.live
+            stays[key] += kept.staying
+        return LotPromise(
+            held=held.total(),
+            stays=stays.total(),
+            version=self.promise_versions[lot_id],
+            pools={key: PoolPromise(held[key], stays[key]) for key in held},
+        )
+
+    def changed_promise(self, lot_id: LotId) -> None:
+        """Give the lot's promise its next version."""
+        self.last_promise_version += 1
+        self.promise_versions[lot_id] = self.last_promise_version
+
+    def end(self, kept: KeptHold, state: HoldState, reason: str) -> None:
+        """End a live hold; a settled one begins a stay."""
+        kept.hold = dataclasses.replace(kept.hold, state=state, ended_at=self.now, reason=reason)
+        kept.staying = state is HoldState.SETTLED
+        self.changed_promise(kept.hold.lot_id)
+
+    def end_stay(self, kept: KeptHold) -> None:
+        """End a running stay."""
+        kept.staying = False
+        self.changed_promise(kept.hold.lot_id)
+
+    def do_due(self, lot_ids: Iterable[LotId]) -> Swept:
+        """Expire and settle what is due on these lots: a hold is over at the very instant of its `expires_at`."""
+        expired = settled = 0
+        for kept in [kept for lot_id in set(lot_ids) for kept in self.holds_on(lot_id)]:
+            if kept.hold.state is HoldState.HELD and kept.hold.expires_at <= self.now:
+                self.end(kept, HoldState.EXPIRED, "not_arrived")
+                expired += 1
+            elif kept.hold.state is HoldState.ARRIVED and (reason := self._settled_by(kept.hold)):
+                self.end(kept, HoldState.SETTLED, reason)
+                settled += 1
+        return Swept(expired=expired, settled=settled)
+
+    def _settled_by(self, hold: Hold) -> str | None:
+        assert hold.arrived_at is not None  # noqa: S101 (an arrived hold has the time of its arrival)
+        counted_at = self.counted_at.get(hold.lot_id)
+        if counted_at is not None and counted_at > hold.arrived_at:
+            return "counted"
+        return "settle_limit" if hold.arrived_at + SETTLE_LIMIT <= self.now else None
+
+    def lots_of(self, agreement_ids: Collection[AgreementId]) -> set[LotId]:
+        """Give the lots that these agreements lend from; unknown agreements have none."""
+        return {self.agreements[one].lot_id for one in agreement_ids if one in self.agreements}

@@ -1,0 +1,15 @@
+"""Everyone looks: lots, the hospitals' gates, and streams of both.
+
+Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, /v1/lots, /v1/lots/{id}, /v1/stream (SSE), /v1/time
+Reads     its mirror of the live state; the ledger once, at start, for the clock that the city runs on
+Writes    nothing
+Promise   a board, a gate and a list that are read together show the same number, because all are cut from one
+          snapshot, at most a second old; what is not known is absent, never 0; with the live state away the last
+          copy is answered, with `as_of` and, after 10 s, `stale`
+
+    api        HTTP in, HTTP out          views      bodies of answers
+    snapshots  one picture of everything, taken when something changed and at a slow tick
+      lots     what is said of one lot    gates      … and of one hospital's gate      wording  … in zh and en
+    selecting  filters and pages          streaming  server-sent events
+    app        assembles; wiring, settings           measures   this service's metrics
+"""

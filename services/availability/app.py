@@ -1,0 +1,221 @@
+"""Assembles availability: the only module here that names concrete stores."""
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from bowei.domain.clock import Clock
+from bowei.livestate.mirror import LiveMirror
+from bowei.livestate.reading import ReadsLiveState
+from bowei.livestate.redis_store import RedisLiveState
+from bowei.observability.health import add_health
+from bowei.observability.installing import install_http
+from bowei.records.clock import ProductionClock, ScaledClock, open_clock
+from bowei.records.connecting import connect
+from bowei.records.failures import StoreFailure
+from bowei.roads.opening import open_travel_times
+from bowei.roads.travel_times import TravelTimes
+from services.availability.api import router
+from services.availability.measures import Measures
+from services.availability.settings import Settings
+from services.availability.snapshots import Pace, Snapshots
+from services.availability.streaming import Streams
+from services.availability.wiring import Wiring
+
+_log = logging.getLogger(__name__)
+
+_CLOCK_WITHIN_S = 60.0
+_CLOCK_AGAIN_S = 0.5
+_CLOSE_WITHIN_S = 3.0
+_RESTART_AFTER_S = 1.0
+_CANCEL_AGAIN_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an app is assembled from; tests bring in-memory ones."""
+
+    live_state: ReadsLiveState
+    find_clock: Callable[[], Awaitable[Clock]]
+    travel_times: TravelTimes
+    pace: Pace
+    most_streams: int
+    frame_gap_s: float = 1.0
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Give availability over Redis; reads the road file, so call it before serving.
+
+    Raises:
+        RoadsError: the road file can't be used.
+    """
+    live_state = RedisLiveState.connect(settings.redis_url)
+
+    async def find_clock() -> Clock:
+        return await clock_of(settings)
+
+    return assemble(
+        Parts(
+            live_state=live_state,
+            find_clock=find_clock,
+            travel_times=open_travel_times(settings.roads),
+            pace=Pace(),
+            most_streams=settings.most_streams,
+            close=live_state.close,
+        )
+    )
+
+
+def assemble(parts: Parts) -> FastAPI:
+    """Put an app together; its lifespan starts and stops what it works with."""
+    mirror = LiveMirror(parts.live_state)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as running:
+            if parts.close is not None:
+                running.push_async_callback(parts.close)
+            clock = await parts.find_clock()
+            snapshots = Snapshots(mirror, clock, parts.travel_times, parts.pace)
+            streams = Streams(snapshots, most=parts.most_streams, frame_gap_s=parts.frame_gap_s)
+            app.state.wiring = Wiring(
+                clock=clock,
+                speed=clock.speed if isinstance(clock, ScaledClock) else None,
+                snapshots=snapshots,
+                streams=streams,
+                measures=Measures(
+                    metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: streams.open_count
+                ),
+            )
+            for work in (mirror.run, snapshots.run):
+                await running.enter_async_context(_running(work))
+            running.enter_context(_told_to_stop(streams.close))
+            running.callback(streams.close)
+            yield
+
+    app = FastAPI(
+        title="Bowei availability",
+        summary="Lots, gates and streams of both: read only, open to everyone.",
+        version="1",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    metrics = install_http(app, service="availability", failures={})
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["GET"],
+        allow_headers=["Last-Event-ID"],
+        expose_headers=["Link", "X-Total-Count"],
+    )
+    app.include_router(router)
+
+    async def live_state_away() -> str | None:
+        age_s = mirror.age_s
+        in_contact = age_s is not None and age_s < parts.pace.in_contact_s
+        return None if in_contact else "no sign of life"
+
+    def nothing_to_show() -> str | None:
+        wiring = getattr(app.state, "wiring", None)
+        loaded = isinstance(wiring, Wiring) and wiring.snapshots.loaded
+        return None if loaded else "nothing was copied from the live state yet"
+
+    add_health(app, {"live_state": live_state_away}, metrics, unready=nothing_to_show)
+    return app
+
+
+async def clock_of(settings: Settings) -> Clock:
+    """Find the clock that the city runs on.
+
+    With the ledger away a production process runs on the machine's clock, which is the ledger's in production; one
+    that may serve a demo waits, because a demo's time can't be guessed.
+
+    Raises:
+        StoreFailure: a demo's ledger did not come up in a minute.
+        WrongMark: the ledger is a demo's, and this is a production process.
+    """
+    deadline_s = time.monotonic() + _CLOCK_WITHIN_S
+    while True:
+        try:
+            return await _ask_for_clock(settings)
+        except StoreFailure as error:
+            if not settings.allow_demo:
+                _log.warning("ledger_was_away", extra={"why": type(error).__name__, "clock": "the machine's"})
+                return ProductionClock()
+            if time.monotonic() > deadline_s:
+                raise
+        await asyncio.sleep(_CLOCK_AGAIN_S)
+
+
+async def _ask_for_clock(settings: Settings) -> Clock:
+    pool = await connect(settings.database_url, most_connections=1, check_durable=False)
+    try:
+        return await open_clock(pool, allow_demo=settings.allow_demo)
+    finally:
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN_S):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_kept_running(work))
+    try:
+        yield
+    finally:
+        # Again and again: in Python 3.11 `wait_for` loses a cancellation that meets the end of its wait.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
+
+
+async def _kept_running(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 (answers go on from the last copy, whatever broke)
+            _log.error("background_work_failed", extra={"work": work.__qualname__}, exc_info=error)
+        await asyncio.sleep(_RESTART_AFTER_S)
+
+
+@contextmanager
+def _told_to_stop(close: Callable[[], None]) -> Iterator[None]:
+    """Call `close` when the process is told to stop, before the server waits for open answers to end.
+
+    A stream never ends by itself, and uvicorn ends the lifespan only after it has waited for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    servers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(close)
+        handler = servers[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number, handler in servers.items():
+        if callable(handler):
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in servers.items():
+            if callable(handler):
+                signal.signal(number, handler)

@@ -1,0 +1,122 @@
+"""What one hospital's gate shows: its state, where the next car should go, and why there.
+
+own lot's report ──▶ state (with hysteresis, `bowei.domain.gate`) ─┐
+shared lots ──ranked from the gate (`bowei.domain.choosing`)──▶ next ─┴─▶ a sentence in zh and en
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates, consider
+from bowei.domain.directory import Directory
+from bowei.domain.freshness import Freshness
+from bowei.domain.gate import GateState, next_gate_state
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
+from bowei.domain.observations import LotState
+from bowei.roads.approaches import Approaches
+from bowei.roads.travel_times import TravelTimes
+from services.availability.lots import LotStatus
+from services.availability.wording import Sentence, Why, gate_sentence
+
+
+@dataclass(frozen=True, slots=True)
+class NextLot:
+    """Where the next car should go."""
+
+    lot: Lot
+    offered: int
+    approach: Approach
+    why: Why
+
+
+@dataclass(frozen=True, slots=True)
+class GateStatus:
+    """One hospital's gate at one instant. Two are equal when the gate shows the same, whatever the ages."""
+
+    hospital: Hospital
+    state: GateState
+    lot_state: LotState
+    """What the hospital's own lot says of itself: a closed one is not full."""
+    capacity: int | None
+    free: int | None
+    queue_vehicles: int | None
+    freshness: Freshness
+    observed_at: datetime | None
+    next: NextLot | None
+    text: Sentence
+    considered: tuple[Considered, ...] = field(compare=False)
+    age: timedelta | None = field(compare=False)
+
+
+class WaysFromGates:
+    """The ways from each hospital's gate to the lots that serve it; they change with the directory only."""
+
+    def __init__(self, travel_times: TravelTimes) -> None:
+        self._travel_times = travel_times
+        self._directory = Directory.empty()
+        self._ways: dict[HospitalId, Mapping[LotId, Approach]] = {}
+
+    def of(self, hospital: Hospital, directory: Directory) -> Mapping[LotId, Approach]:
+        """Give the ways for one hospital of `directory`."""
+        if directory is not self._directory:
+            self._directory, self._ways = directory, {}
+        if hospital.hospital_id not in self._ways:
+            lot_ids = {agreement.lot_id for agreement in directory.agreements_for(hospital.hospital_id)}
+            lots = [directory.lots[lot_id] for lot_id in sorted(lot_ids) if lot_id in directory.lots]
+            approaches = Approaches(hospital, lots, self._travel_times)
+            self._ways[hospital.hospital_id] = approaches.from_origin(hospital.gate)
+        return self._ways[hospital.hospital_id]
+
+
+def describe_gate(
+    hospital: Hospital,
+    directory: Directory,
+    own: LotStatus | None,
+    now_of: Mapping[LotId, LotNow],
+    ways: Mapping[LotId, Approach],
+    previous: GateState,
+    now: datetime,
+) -> GateStatus:
+    """Say what a gate shows at `now`; `own` is the hospital's own lot, `previous` the gate's last state."""
+    considered = tuple(consider(hospital, directory, now_of, ways, Need(), now))
+    lot_state = LotState.UNKNOWN if own is None else own.state
+    free = _room(own)
+    chosen = _choose(directory, considered)
+    state = next_gate_state(previous, free, hospital.thresholds, can_divert=chosen is not None)
+    return GateStatus(
+        hospital=hospital,
+        state=state,
+        lot_state=lot_state,
+        capacity=None if own is None else own.capacity,
+        free=None if own is None else own.free,
+        queue_vehicles=None if own is None else own.queue_vehicles,
+        freshness=Freshness.EXPIRED if own is None else own.freshness,
+        observed_at=None if own is None else own.observed_at,
+        next=chosen,
+        text=gate_sentence(state, free, lot_state, None if chosen is None else (chosen.lot, considered[0]), considered),
+        considered=considered,
+        age=None if own is None else own.age,
+    )
+
+
+def _room(own: LotStatus | None) -> int | None:
+    """Give the room that decides the state; a closed or broken lot says nothing of room."""
+    if own is None or own.state is LotState.CLOSED:
+        return None
+    return 0 if own.state is LotState.FULL_AT_ENTRANCE else own.free
+
+
+def _choose(directory: Directory, considered: tuple[Considered, ...]) -> NextLot | None:
+    able = candidates(considered)
+    if not able or able[0].approach is None:
+        return None
+    best = able[0]
+    return NextLot(directory.lots[best.lot_id], best.offered or 0, able[0].approach, _why(able))
+
+
+def _why(able: list[Considered]) -> Why:
+    if len({one.lot_id for one in able}) == 1:
+        return Why.ONLY_ONE
+    without_fill = [one.cost_s - one.fill_s for one in able]
+    return Why.NEAREST if without_fill[0] <= min(without_fill) else Why.EMPTIER

@@ -1,0 +1,177 @@
+"""What is said of one lot now: what it reports, what is held on it, and what may still be promised.
+
+These stay apart: `free` is what the lot saw, `held` what is promised, `offered` what follows from both. What is not
+known is None here and absent in the answer: an expired report says nothing of free, so nothing of offered either.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.choosing import LotNow
+from bowei.domain.freshness import Freshness
+from bowei.domain.lots import HospitalId, Lot, SpaceClass
+from bowei.domain.observations import LotState
+from bowei.domain.offering import NO_POOL, LotPromise, Report, offered, pool_key
+
+
+class Level(StrEnum):
+    """How full a lot is, in words that don't flicker. Closed is not full, and unknown is neither."""
+
+    PLENTY = "plenty"
+    FEW = "few"
+    ALMOST_FULL = "almost_full"
+    FULL = "full"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+class Fault(StrEnum):
+    """Why a lot's numbers are missing."""
+
+    COMMS_LOST = "comms_lost"
+    NEVER_REPORTED = "never_reported"
+    OUT_OF_ORDER = "out_of_order"
+
+
+class _Band(NamedTuple):
+    """A level that is entered at or below one count and left at or above a higher one, in spaces and in share."""
+
+    level: Level
+    enter_at: int
+    enter_share: float
+    leave_at: int
+    leave_share: float
+
+
+_BANDS = (
+    _Band(Level.FULL, 0, 0.0, 3, 0.02),
+    _Band(Level.ALMOST_FULL, 3, 0.05, 6, 0.08),
+    _Band(Level.FEW, 8, 0.20, 12, 0.25),
+)
+"""From the fullest on. Full is left as DATEX II suggests, at 3 spaces or 2 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What one agreement lends of one class now, and how much of it is held and may be promised."""
+
+    hospital_id: HospitalId
+    agreement_id: AgreementId
+    space_class: SpaceClass
+    lent: int
+    held: int
+    offered: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LotStatus:
+    """One lot at one instant. Two are equal when they show the same, whatever their age."""
+
+    lot: Lot
+    state: LotState
+    level: Level
+    freshness: Freshness
+    faults: tuple[Fault, ...]
+    capacity: int
+    held: int
+    free: int | None
+    open: int | None
+    offered: int | None
+    free_by_class: Mapping[SpaceClass, int]
+    queue_vehicles: int | None
+    sharing: tuple[Sharing, ...]
+    observed_at: datetime | None
+    received_at: datetime | None
+    age: timedelta | None = field(compare=False)
+
+
+def describe_lot(
+    lot: Lot, lot_now: LotNow, agreements: Sequence[Agreement], previous: Level | None, now: datetime
+) -> LotStatus:
+    """Say what is known of a lot at `now`; `agreements` are those that lend its spaces, `previous` its last level."""
+    report, promise = lot_now.report, lot_now.promise
+    counted = report if report is not None and _counts(report, now) else None
+    sharing = tuple(row for agreement in agreements for row in _share(lot, agreement, counted, promise, now))
+    state = report.state if report is not None and report.believed_at(now) else LotState.UNKNOWN
+    capacity = lot.capacity if counted is None or counted.capacity is None else counted.capacity
+    free = None if counted is None else counted.free
+    return LotStatus(
+        lot=lot,
+        state=state,
+        level=_level(state, free, capacity, previous),
+        freshness=Freshness.EXPIRED if report is None else report.freshness_at(now),
+        faults=_faults(report, now),
+        capacity=capacity,
+        held=promise.held,
+        free=free,
+        open=None if counted is None else counted.open,
+        offered=max((row.offered for row in sharing if _headline(row) and row.offered is not None), default=None),
+        free_by_class={} if counted is None else counted.free_by_class,
+        queue_vehicles=None if counted is None else counted.queue_vehicles,
+        sharing=sharing,
+        observed_at=None if report is None else report.observed_at,
+        received_at=None if report is None else report.received_at,
+        age=None if report is None else max(timedelta(0), now - report.observed_at),
+    )
+
+
+def next_level(previous: Level | None, free: int, capacity: int) -> Level:
+    """Give the level of an open lot; leaving a fuller level takes more free spaces than entering it."""
+    fullest_before = next((place for place, band in enumerate(_BANDS) if band.level is previous), len(_BANDS))
+    for place, band in enumerate(_BANDS):
+        entered = free <= max(band.enter_at, band.enter_share * capacity)
+        stays = fullest_before <= place and free < max(band.leave_at, band.leave_share * capacity)
+        if entered or stays:
+            return band.level
+    return Level.PLENTY
+
+
+def _counts(report: Report, now: datetime) -> bool:
+    return report.believed_at(now) and report.state not in (LotState.OUT_OF_ORDER, LotState.UNKNOWN)
+
+
+def _uncounted(report: Report) -> bool:
+    return report.state is LotState.OPEN and report.free is None
+
+
+def _headline(row: Sharing) -> bool:
+    return row.space_class is SpaceClass.STANDARD
+
+
+def _share(lot: Lot, agreement: Agreement, counted: Report | None, promise: LotPromise, now: datetime) -> list[Sharing]:
+    lent_now = {} if lot.paused else agreement.lent_at(now, lot.zone)
+    rows = []
+    for space_class in sorted({window.space_class for window in agreement.windows}):
+        lent = lent_now.get(space_class, 0)
+        pool = promise.pools.get(pool_key(agreement.agreement_id, space_class), NO_POOL)
+        offer = None if counted is None or _uncounted(counted) else 0
+        if counted is not None and offer is not None and lent > 0:
+            offer = offered(counted, promise, pool, lent=lent, margin=agreement.margin, space_class=space_class)
+        rows.append(
+            Sharing(agreement.hospital_id, agreement.agreement_id, space_class, lent, held=pool.held, offered=offer)
+        )
+    return rows
+
+
+def _level(state: LotState, free: int | None, capacity: int, previous: Level | None) -> Level:
+    if state is LotState.CLOSED:
+        return Level.CLOSED
+    if state is LotState.FULL_AT_ENTRANCE:
+        return Level.FULL
+    if free is None:
+        return Level.UNKNOWN
+    return next_level(previous, free, capacity)
+
+
+def _faults(report: Report | None, now: datetime) -> tuple[Fault, ...]:
+    if report is None:
+        return (Fault.NEVER_REPORTED,)
+    if not report.believed_at(now):
+        return (Fault.COMMS_LOST,)
+    if report.state is LotState.OUT_OF_ORDER:
+        return (Fault.OUT_OF_ORDER,)
+    return ()

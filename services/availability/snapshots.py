@@ -1,0 +1,213 @@
+"""One picture of everything, from which every answer is cut.
+
+It is taken when the mirror changed and at a slow tick (reports age, agreements begin and end), never more often than
+the shortest gap and never for more than a tenth of the time, however much changes. Hysteresis lives here: each
+picture is drawn from the one before.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bowei.domain.agreements import Agreement
+from bowei.domain.clock import Clock
+from bowei.domain.directory import Directory
+from bowei.domain.gate import GateState
+from bowei.domain.lots import HospitalId, LotId
+from bowei.domain.problems import Refused
+from bowei.livestate.mirror import LiveMirror
+from bowei.roads.travel_times import TravelTimes
+from services.availability.gates import GateStatus, WaysFromGates, describe_gate
+from services.availability.lots import LotStatus, describe_lot
+
+_MOST_OF_THE_TIME = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often pictures are taken and when a copy counts as stale, in real seconds."""
+
+    tick_s: float = 1.0
+    shortest_s: float = 0.1
+    in_contact_s: float = 3.0
+    """The live state gives a sign of life each second; after three without one the copy is no longer current."""
+    stale_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything at one instant. `number` grows when anything that is shown changed."""
+
+    number: int
+    at: datetime
+    as_of: datetime
+    """Until when the copy is known to be current; `at` itself while the live state answers."""
+    stale: bool
+    directory: Directory
+    lots: Mapping[LotId, LotStatus]
+    gates: Mapping[HospitalId, GateStatus]
+    lot_changed_in: Mapping[LotId, int]
+    gate_changed_in: Mapping[HospitalId, int]
+    directory_changed_in: int
+
+
+class Snapshots:
+    """Takes the pictures. Run `run` as a task for as long as they are read."""
+
+    def __init__(self, mirror: LiveMirror, clock: Clock, travel_times: TravelTimes, pace: Pace | None = None) -> None:
+        self._mirror = mirror
+        self._clock = clock
+        self._pace = pace or Pace()
+        self._ways = WaysFromGates(travel_times)
+        self._agreements: dict[LotId, list[Agreement]] = {}
+        self._latest: Snapshot | None = None
+        self._loaded = False
+        self._serial = -1
+        self._taken_at_s = 0.0
+        self._took_s = 0.0
+        self._changed = asyncio.Event()
+
+    @property
+    def loaded(self) -> bool:
+        """Say whether there is anything to show yet."""
+        return self._loaded
+
+    def latest(self) -> Snapshot:
+        """Give the newest picture, at most a tick old.
+
+        Raises:
+            Refused: store_away, before anything was ever copied.
+        """
+        if not self._loaded:
+            raise Refused("store_away")
+        if self._latest is None or self._due():
+            return self._take()
+        return self._latest
+
+    async def wait_newer(self, number: int, timeout_s: float) -> Snapshot | None:
+        """Wait for a picture in which something changed after `number`; None where none came in time or on `wake`."""
+        if self._latest is None or self._latest.number <= number:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                return None
+        return self._latest if self._latest is not None and self._latest.number > number else None
+
+    def wake(self) -> None:
+        """Let everyone who waits go on."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Take pictures until cancelled."""
+        while not self._loaded:
+            self._loaded = await self._mirror.wait_loaded(self._pace.tick_s)
+        while True:
+            self.latest()
+            await asyncio.sleep(self._gap_s())
+            await self._mirror.wait_change(self._serial, self._pace.tick_s)
+
+    def _gap_s(self) -> float:
+        return max(self._pace.shortest_s, self._took_s / _MOST_OF_THE_TIME)
+
+    def _due(self) -> bool:
+        since_s = time.monotonic() - self._taken_at_s
+        return since_s >= self._pace.tick_s or (self._mirror.serial != self._serial and since_s >= self._gap_s())
+
+    def _take(self) -> Snapshot:
+        began_s = time.monotonic()
+        self._serial = self._mirror.serial
+        before, directory, now = self._latest, self._mirror.directory, self._clock.now()
+        if before is None or directory is not before.directory:
+            self._agreements = _by_lot(directory)
+        lots = self._lots(directory, before, now)
+        gates = self._gates(directory, lots, before, now)
+        age_s = self._mirror.age_s or 0.0
+        after = _following(
+            before,
+            at=now,
+            as_of=now if before is None or age_s < self._pace.in_contact_s else before.as_of,
+            stale=age_s >= self._pace.stale_after_s,
+            directory=directory,
+            lots=lots,
+            gates=gates,
+        )
+        self._latest = after
+        self._taken_at_s = time.monotonic()
+        self._took_s = self._taken_at_s - began_s
+        if before is None or before.number != after.number:
+            self.wake()
+        return after
+
+    def _lots(self, directory: Directory, before: Snapshot | None, now: datetime) -> dict[LotId, LotStatus]:
+        seen = {} if before is None else before.lots
+        return {
+            lot_id: describe_lot(
+                lot,
+                self._mirror.lot(lot_id),
+                self._agreements.get(lot_id, []),
+                seen[lot_id].level if lot_id in seen else None,
+                now,
+            )
+            for lot_id, lot in directory.lots.items()
+        }
+
+    def _gates(
+        self, directory: Directory, lots: Mapping[LotId, LotStatus], before: Snapshot | None, now: datetime
+    ) -> dict[HospitalId, GateStatus]:
+        seen = {} if before is None else before.gates
+        return {
+            hospital_id: describe_gate(
+                hospital,
+                directory,
+                lots.get(hospital.lot_id),
+                self._mirror.lots,
+                self._ways.of(hospital, directory),
+                seen[hospital_id].state if hospital_id in seen else GateState.UNKNOWN,
+                now,
+            )
+            for hospital_id, hospital in directory.hospitals.items()
+        }
+
+
+def _following(
+    before: Snapshot | None,
+    *,
+    at: datetime,
+    as_of: datetime,
+    stale: bool,
+    directory: Directory,
+    lots: Mapping[LotId, LotStatus],
+    gates: Mapping[HospitalId, GateStatus],
+) -> Snapshot:
+    """Number a picture after the one before: what shows the same keeps the number of its last change."""
+    number = 1 if before is None else before.number + 1
+    new_directory = before is None or directory is not before.directory
+    lot_changed_in: Mapping[LotId, int] = {} if before is None else before.lot_changed_in
+    gate_changed_in: Mapping[HospitalId, int] = {} if before is None else before.gate_changed_in
+    changed_lots = {key: number for key, lot in lots.items() if before is None or before.lots.get(key) != lot}
+    changed_gates = {key: number for key, gate in gates.items() if before is None or before.gates.get(key) != gate}
+    if before is not None and not (new_directory or changed_lots or changed_gates or stale != before.stale):
+        number = before.number
+    return Snapshot(
+        number=number,
+        at=at,
+        as_of=as_of,
+        stale=stale,
+        directory=directory,
+        lots=lots,
+        gates=gates,
+        lot_changed_in={**lot_changed_in, **changed_lots} if changed_lots else lot_changed_in,
+        gate_changed_in={**gate_changed_in, **changed_gates} if changed_gates else gate_changed_in,
+        directory_changed_in=number if new_directory or before is None else before.directory_changed_in,
+    )
+
+
+def _by_lot(directory: Directory) -> dict[LotId, list[Agreement]]:
+    by_lot: dict[LotId, list[Agreement]] = {}
+    for agreement in directory.agreements:
+        by_lot.setdefault(agreement.lot_id, []).append(agreement)
+    return by_lot

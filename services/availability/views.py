@@ -1,0 +1,379 @@
+"""The bodies of answers. What is unknown is absent; seconds and metres are whole; places are WGS-84."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from bowei.domain.choosing import Considered, Exclusion
+from bowei.domain.freshness import Freshness
+from bowei.domain.gate import GateState
+from bowei.domain.lots import Entrance, LotKind, Name, SpaceClass
+from bowei.domain.observations import LotState
+from bowei.domain.places import Point
+from services.availability import examples
+from services.availability.gates import GateStatus, NextLot
+from services.availability.lots import Fault, Level, LotStatus, Sharing
+from services.availability.snapshots import Snapshot
+from services.availability.wording import WHY, Sentence, Why
+
+Instant = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), return_type=str, when_used="json"
+    ),
+    Field(json_schema_extra={"format": "date-time"}),
+]
+"""An aware UTC instant, written as RFC 3339 with Z and milliseconds."""
+
+
+class TextView(BaseModel):
+    """A text in both languages."""
+
+    zh: str
+    en: str
+
+    @classmethod
+    def of(cls, text: Name | Sentence) -> "TextView":
+        """Show a name or sentence."""
+        return cls(zh=text.zh, en=text.en)
+
+
+class PlaceView(BaseModel):
+    """A place, WGS-84 degrees."""
+
+    lat: float
+    lon: float
+    datum: Literal["wgs84"] = "wgs84"
+
+    @classmethod
+    def of(cls, point: Point) -> "PlaceView":
+        """Show a point."""
+        return cls(lat=point.lat, lon=point.lon)
+
+
+class EntranceView(PlaceView):
+    """Where a car enters a lot."""
+
+    id: str
+    name: TextView
+
+    @classmethod
+    def at(cls, entrance: Entrance) -> "EntranceView":
+        """Show an entrance."""
+        return cls(
+            id=entrance.entrance_id,
+            name=TextView.of(entrance.name),
+            lat=entrance.point.lat,
+            lon=entrance.point.lon,
+        )
+
+
+class SharingView(BaseModel):
+    """What one agreement lends of one class now. `offered` is absent where the lot's count is unknown."""
+
+    hospital_id: str
+    agreement_id: str
+    space_class: SpaceClass = Field(serialization_alias="class")
+    lent: int
+    held: int = Field(description="Live holds under this agreement and class.")
+    offered: int | None = Field(None, description="Spaces that this hospital's next drivers could be promised now.")
+
+    @classmethod
+    def of(cls, row: Sharing) -> "SharingView":
+        """Show a row."""
+        return cls(
+            hospital_id=row.hospital_id,
+            agreement_id=row.agreement_id,
+            space_class=row.space_class,
+            lent=row.lent,
+            held=row.held,
+            offered=row.offered,
+        )
+
+
+class LotNowView(BaseModel):
+    """What changes of a lot: what it saw (`free`), what is promised (`held`), what may be promised (`offered`)."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LOT_NOW]})
+
+    id: str
+    state: LotState
+    level: Level = Field(description="How full, with hysteresis. Closed is not full; unknown is neither.")
+    capacity: int
+    open: int | None = None
+    free: int | None = Field(None, description="As observed. Absent: not known, or no longer.")
+    occupied: int | None = None
+    free_by_class: Mapping[SpaceClass, int] | None = None
+    held: int = Field(description="Live holds on the lot, whoever they are for.")
+    offered: int | None = Field(
+        None,
+        description="The most standard spaces that one agreement's hospital could be promised now; hospitals draw on "
+        "the same spaces, so the rows of `sharing` must not be added up. Absent: not known, or never shared.",
+    )
+    queue_vehicles: int | None = None
+    observed_at: Instant | None = None
+    received_at: Instant | None = None
+    age_s: int | None = Field(None, description="Age of the observation, by the city's clock.")
+    freshness: Freshness
+    faults: list[Fault] = Field(description="Why numbers are missing.")
+
+    @classmethod
+    def of(cls, status: LotStatus) -> "LotNowView":
+        """Show what is known of a lot."""
+        return cls(**_now_fields(status))
+
+
+class LotView(LotNowView):
+    """A lot."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.LOT]})
+
+    name: TextView
+    kind: LotKind
+    block: str | None = None
+    location: PlaceView
+    entrances: list[EntranceView]
+    max_height_cm: int | None = None
+    barrier_link: bool = Field(description="The barrier is told of holds and keeps their spaces.")
+    paused: bool = Field(description="The operator takes no new holds.")
+    synthetic: bool = Field(description="Invented for a demo.")
+    sharing: list[SharingView]
+
+    @classmethod
+    def of(cls, status: LotStatus) -> "LotView":
+        """Show a lot whole."""
+        lot = status.lot
+        return cls(
+            **_now_fields(status),
+            name=TextView.of(lot.name),
+            kind=lot.kind,
+            block=lot.block or None,
+            location=PlaceView.of(lot.location),
+            entrances=[EntranceView.at(entrance) for entrance in lot.entrances],
+            max_height_cm=lot.max_height_cm,
+            barrier_link=lot.barrier_link,
+            paused=lot.paused,
+            synthetic=lot.synthetic,
+            sharing=[SharingView.of(row) for row in status.sharing],
+        )
+
+
+def _now_fields(status: LotStatus) -> dict[str, Any]:
+    return {
+        "id": status.lot.lot_id,
+        "state": status.state,
+        "level": status.level,
+        "capacity": status.capacity,
+        "open": status.open,
+        "free": status.free,
+        "occupied": None if status.free is None else max(0, status.capacity - status.free),
+        "free_by_class": status.free_by_class or None,
+        "held": status.held,
+        "offered": status.offered,
+        "queue_vehicles": status.queue_vehicles,
+        "observed_at": status.observed_at,
+        "received_at": status.received_at,
+        "age_s": _whole_s(status.age),
+        "freshness": status.freshness,
+        "faults": list(status.faults),
+    }
+
+
+class CopyView(BaseModel):
+    """How current an answer is."""
+
+    as_of: Instant = Field(description="Until when the numbers are known to be current, by the city's clock.")
+    stale: bool = Field(
+        description="Contact with the live state was lost for 10 s or more; these are the last numbers."
+    )
+
+
+class LotsView(CopyView):
+    """A page of lots."""
+
+    items: list[LotView]
+    total: int
+    next: str | None = Field(None, description="Address of the next page.")
+
+
+class OneLotView(LotView, CopyView):
+    """One lot, and how current this is."""
+
+    @classmethod
+    def cut(cls, status: LotStatus, snapshot: Snapshot) -> "OneLotView":
+        """Show one lot of a snapshot."""
+        return cls(**dict(LotView.of(status)), as_of=snapshot.as_of, stale=snapshot.stale)
+
+
+class WhyView(TextView):
+    """Why this lot."""
+
+    code: Why
+
+
+class NextView(BaseModel):
+    """Where the next car should go."""
+
+    lot_id: str
+    name: TextView
+    offered: int
+    drive_s: int | None = None
+    walk_s: int
+    walk_m: int
+    estimated: bool = Field(description="The drive is a guess by air, not a way over roads.")
+    entrance: EntranceView
+    why: WhyView
+
+    @classmethod
+    def of(cls, chosen: NextLot) -> "NextView":
+        """Show the choice."""
+        way, why = chosen.approach, WHY[chosen.why]
+        return cls(
+            lot_id=chosen.lot.lot_id,
+            name=TextView.of(chosen.lot.name),
+            offered=chosen.offered,
+            drive_s=None if way.drive_s is None else round(way.drive_s),
+            walk_s=round(way.walk_s),
+            walk_m=round(way.walk_m),
+            estimated=way.estimated,
+            entrance=EntranceView.at(way.entrance),
+            why=WhyView(code=chosen.why, zh=why.zh, en=why.en),
+        )
+
+
+class ConsideredView(BaseModel):
+    """One lot that was looked at: its cost by part, or why it was left out."""
+
+    lot_id: str
+    agreement_id: str
+    excluded: Exclusion | None = None
+    cost_s: int | None = None
+    drive_s: int | None = None
+    walk_s: int | None = None
+    fill_s: int | None = None
+    offered: int | None = None
+    free: int | None = None
+    age_s: int | None = None
+
+    @classmethod
+    def of(cls, one: Considered) -> "ConsideredView":
+        """Show what became of one lot."""
+        view = cls(
+            lot_id=one.lot_id,
+            agreement_id=one.agreement_id,
+            excluded=one.excluded,
+            free=one.free,
+            age_s=_whole_s(one.age),
+        )
+        way = one.approach
+        if one.excluded is None and way is not None and way.drive_s is not None:
+            view.cost_s, view.offered = round(one.cost_s), one.offered
+            view.drive_s, view.walk_s, view.fill_s = round(way.drive_s), round(way.walk_s), round(one.fill_s)
+        return view
+
+
+class GateView(CopyView):
+    """What a hospital's gate shows."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.GATE]})
+
+    hospital_id: str
+    name: TextView
+    lot_id: str
+    state: GateState
+    lot_state: LotState = Field(description="What the hospital's own lot says of itself; closed is not full.")
+    capacity: int | None = None
+    free: int | None = None
+    queue_vehicles: int | None = None
+    observed_at: Instant | None = None
+    age_s: int | None = None
+    freshness: Freshness
+    next: NextView | None = Field(None, description="Where the next car should go; absent: nowhere.")
+    text: TextView
+    considered: list[ConsideredView] = Field(description="Every lot looked at, best first, then those left out.")
+
+    @classmethod
+    def of(cls, gate: GateStatus, snapshot: Snapshot) -> "GateView":
+        """Show a gate of a snapshot."""
+        return cls(
+            as_of=snapshot.as_of,
+            stale=snapshot.stale,
+            hospital_id=gate.hospital.hospital_id,
+            name=TextView.of(gate.hospital.name),
+            lot_id=gate.hospital.lot_id,
+            state=gate.state,
+            lot_state=gate.lot_state,
+            capacity=gate.capacity,
+            free=gate.free,
+            queue_vehicles=gate.queue_vehicles,
+            observed_at=gate.observed_at,
+            age_s=_whole_s(gate.age),
+            freshness=gate.freshness,
+            next=None if gate.next is None else NextView.of(gate.next),
+            text=TextView.of(gate.text),
+            considered=[ConsideredView.of(one) for one in gate.considered],
+        )
+
+
+class HospitalView(BaseModel):
+    """A hospital, and its gate in short."""
+
+    hospital_id: str
+    name: TextView
+    lot_id: str
+    block: str | None = None
+    door: PlaceView
+    gate: PlaceView
+    radius_m: int
+    state: GateState
+    free: int | None = None
+    freshness: Freshness
+    text: TextView
+
+    @classmethod
+    def of(cls, gate: GateStatus) -> "HospitalView":
+        """Show a hospital."""
+        hospital = gate.hospital
+        return cls(
+            hospital_id=hospital.hospital_id,
+            name=TextView.of(hospital.name),
+            lot_id=hospital.lot_id,
+            block=hospital.block or None,
+            door=PlaceView.of(hospital.door),
+            gate=PlaceView.of(hospital.gate),
+            radius_m=hospital.radius_m,
+            state=gate.state,
+            free=gate.free,
+            freshness=gate.freshness,
+            text=TextView.of(gate.text),
+        )
+
+
+class HospitalsView(CopyView):
+    """Every hospital."""
+
+    items: list[HospitalView]
+    total: int
+
+
+class StreamSnapshotView(CopyView):
+    """The first message of a stream: all that was asked for, or what changed since the last event that arrived."""
+
+    whole: bool
+    lots: list[LotNowView]
+    gates: list[GateView]
+
+
+class TimeView(BaseModel):
+    """The clock that this city runs on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"now": "2026-03-02T00:30:05.000Z", "speed": 60.0}]})
+
+    now: Instant
+    speed: float | None = Field(None, description="How many times as fast as real time; absent: real time.")
+
+
+def _whole_s(age: timedelta | None) -> int | None:
+    return None if age is None else max(0, int(age.total_seconds()))

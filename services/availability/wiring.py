@@ -1,0 +1,33 @@
+"""What the endpoints work with, and how they get it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from bowei.domain.clock import Clock
+from services.availability.measures import Measures
+from services.availability.snapshots import Snapshots
+from services.availability.streaming import Streams
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The collaborators of the endpoints; made when the process has started."""
+
+    clock: Clock
+    speed: float | None
+    """How many times as fast as real time the clock runs; None: real time."""
+    snapshots: Snapshots
+    streams: Streams
+    measures: Measures
+
+
+def _wired(request: Request) -> Wiring:
+    wiring = request.app.state.wiring
+    if not isinstance(wiring, Wiring):
+        raise TypeError("the app was not started")
+    return wiring
+
+
+Wired = Annotated[Wiring, Depends(_wired)]

@@ -1,0 +1,105 @@
+"""The gate's sentences, in zh and en: what the board says and the guard reads out.
+
+The numbers are handed in and are the same ones that the lot list shows.
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bowei.domain.choosing import Considered, Exclusion
+from bowei.domain.gate import GateState
+from bowei.domain.lots import Lot
+from bowei.domain.observations import LotState
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing said in both languages."""
+
+    zh: str
+    en: str
+
+
+class Why(StrEnum):
+    """Why this lot and no other."""
+
+    ONLY_ONE = "only_one"
+    NEAREST = "nearest"
+    EMPTIER = "emptier"
+
+
+WHY = {
+    Why.ONLY_ONE: Sentence("唯一有可用车位的共享停车场", "the only shared car park with a space to offer"),
+    Why.NEAREST: Sentence("有可用车位中最近的", "the nearest with spaces to offer"),
+    Why.EMPTIER: Sentence("稍远，但更空", "a little farther, but emptier"),
+}
+
+_NO_DATA = frozenset({Exclusion.STALE_DATA, Exclusion.FAULT})
+_CAR_PARK_ZH = ("停车场", "停车楼", "车库", "泊位")
+
+
+def gate_sentence(
+    state: GateState,
+    free: int | None,
+    lot_state: LotState,
+    chosen: tuple[Lot, Considered] | None,
+    considered: tuple[Considered, ...],
+) -> Sentence:
+    """Say what the next driver at a hospital's gate should know."""
+    own = _own(state, free, lot_state)
+    must_go_on = lot_state is LotState.CLOSED or state in (GateState.FULL, GateState.DIVERTING)
+    if chosen is not None and state is not GateState.OPEN:
+        return _joined(own, _go_to(*chosen) if must_go_on else _may_go_to(*chosen))
+    if must_go_on:
+        return _joined(own, _nowhere(considered))
+    return Sentence(f"{own.zh}。", f"{own.en}.")
+
+
+def _own(state: GateState, free: int | None, lot_state: LotState) -> Sentence:
+    if lot_state is LotState.CLOSED:
+        return Sentence("本院停车场已关闭", "Hospital car park closed")
+    if state is GateState.UNKNOWN:
+        return Sentence("本院车位暂无数据", "No data from the hospital's car park")
+    if state in (GateState.FULL, GateState.DIVERTING):
+        return Sentence("本院车位已满", "Hospital full")
+    if state is GateState.FILLING:
+        return Sentence(f"本院仅余{free}位", f"Hospital: only {_spaces(free or 0)} left")
+    return Sentence(f"本院余{free}位", f"Hospital: {_spaces(free or 0)} free")
+
+
+def _go_to(lot: Lot, chosen: Considered) -> Sentence:
+    numbers = _numbers(chosen)
+    return Sentence(f"请前往{_car_park_zh(lot)}：{numbers.zh}", f"Go to {lot.name.en}: {numbers.en}")
+
+
+def _may_go_to(lot: Lot, chosen: Considered) -> Sentence:
+    numbers = _numbers(chosen)
+    return Sentence(f"也可前往{_car_park_zh(lot)}：{numbers.zh}", f"Or go to {lot.name.en}: {numbers.en}")
+
+
+def _numbers(chosen: Considered) -> Sentence:
+    count = chosen.offered or 0
+    minutes = max(1, math.ceil(chosen.approach.walk_s / 60)) if chosen.approach is not None else None
+    zh, en = f"余{count}位", _spaces(count)
+    return Sentence(zh, en) if minutes is None else Sentence(f"{zh}，步行{minutes}分钟", f"{en}, {minutes} min walk")
+
+
+def _nowhere(considered: tuple[Considered, ...]) -> Sentence:
+    if not considered:
+        return Sentence("周边没有共享停车场", "No car park nearby shares its spaces")
+    if all(one.excluded in _NO_DATA for one in considered):
+        return Sentence("周边共享停车场暂无数据", "No data from the shared car parks nearby")
+    return Sentence("周边共享停车场暂无可用车位", "No shared car park nearby has a space to offer now")
+
+
+def _joined(first: Sentence, second: Sentence) -> Sentence:
+    return Sentence(f"{first.zh}，{second.zh}。", f"{first.en}. {second.en}.")
+
+
+def _car_park_zh(lot: Lot) -> str:
+    return lot.name.zh if any(word in lot.name.zh for word in _CAR_PARK_ZH) else f"{lot.name.zh}停车场"
+
+
+def _spaces(count: int) -> str:
+    return f"{count} space" if count == 1 else f"{count} spaces"

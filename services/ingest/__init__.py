@@ -1,0 +1,16 @@
+"""Lots report: observations and passages, from every kind of feed.
+
+Answers   POST /v1/observations, POST /v1/passages; the Hangzhou City Brain upload protocol where it is turned on
+Reads     the register: who may report, for which lots
+Writes    reports and passages, in the journal; then what is seen of each lot, in the live state (its only writer)
+Promise   what was acknowledged was committed to the journal first; a bad item never stops the others; with the live
+          state away reports are recorded all the same and copied later; with the journal away they are shown, and the
+          sender is told to repeat (503), so that nothing is lost
+
+    native         /v1: HTTP in, HTTP out           params      bodies of requests and answers; describing: for OpenAPI
+    citybrain_api  the City Brain's addresses       citybrain   that protocol's codec: bytes in, values out
+    reading        a batch, item by item            uploading   what a City Brain upload means here
+    receiving      judge, record, show              copying     shows all of the record again when the copy was lost
+    sources        who may report for which lot     measures    this service's metrics
+    api, app       the app, and its stores; wiring, settings
+"""

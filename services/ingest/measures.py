@@ -1,0 +1,107 @@
+"""This service's metrics."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from bowei.domain.lots import SourceId
+from bowei.domain.observations import Verdict
+
+_LAG_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 3600.0)
+_MOST_SOURCES = 1_000
+"""Registered sources are few; the bound is for the day when they are not."""
+
+
+class Way(StrEnum):
+    """By which protocol a report came in."""
+
+    NATIVE = "native"
+    CITYBRAIN = "citybrain"
+
+
+class Measures:
+    """What ingest measures; labels come from closed sets, or are bounded."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._observations = Counter(
+            "bowei_ingest_observations_total",
+            "How many observations came in, and what became of them?",
+            ("way", "result"),
+            registry=registry,
+        )
+        self._passages = Counter(
+            "bowei_ingest_passages_total",
+            "How many passages came in, and what became of them?",
+            ("way", "result"),
+            registry=registry,
+        )
+        self._doubts = Counter(
+            "bowei_ingest_doubts_total",
+            "How many observations and passages were rejected or quarantined, and why?",
+            ("way", "code"),
+            registry=registry,
+        )
+        self._uploads_refused = Counter(
+            "bowei_ingest_citybrain_refused_total",
+            "How many City Brain uploads were refused as a whole, and why?",
+            ("code",),
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "bowei_ingest_lag_seconds",
+            "How long after it was observed was a report received?",
+            buckets=_LAG_BUCKETS_S,
+            registry=registry,
+        )
+        self._last_heard = Gauge(
+            "bowei_ingest_source_last_heard_timestamp_seconds",
+            "When was each source last heard, seconds since 1970 by Bowei's clock?",
+            ("source",),
+            registry=registry,
+        )
+        self._sources_shown: set[SourceId] = set()
+        self.show_failures = Counter(
+            "bowei_ingest_show_failures_total",
+            "How often could recorded reports not be shown in the live state? They are copied later.",
+            registry=registry,
+        )
+        self.unrecorded = Counter(
+            "bowei_ingest_unrecorded_total",
+            "How many believed observations could not be recorded, so that the sender must repeat them?",
+            registry=registry,
+        )
+        self.copies = Counter(
+            "bowei_ingest_copies_total",
+            "How often were all reports copied to the live state, by whether it worked?",
+            ("result",),
+            registry=registry,
+        )
+
+    def observed(self, way: Way, verdict: Verdict, observed_at: datetime | None, received_at: datetime) -> None:
+        """Count one observation; `observed_at` is None where it could not be read."""
+        self._observations.labels(way, verdict.outcome).inc()
+        self._doubt(way, verdict)
+        if observed_at is not None:
+            self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
+
+    def passed(self, way: Way, verdict: Verdict) -> None:
+        """Count one passage."""
+        self._passages.labels(way, verdict.outcome).inc()
+        self._doubt(way, verdict)
+
+    def upload_refused(self, code: str) -> None:
+        """Count a City Brain upload that was refused as a whole; `code` is one of our own."""
+        self._uploads_refused.labels(code).inc()
+
+    def heard(self, source_id: SourceId, at: datetime) -> None:
+        """Note that a source was heard."""
+        if source_id not in self._sources_shown:
+            if len(self._sources_shown) >= _MOST_SOURCES:
+                return
+            self._sources_shown.add(source_id)
+        self._last_heard.labels(source_id).set(at.timestamp())
+
+    def _doubt(self, way: Way, verdict: Verdict) -> None:
+        if verdict.code is not None:
+            self._doubts.labels(way, verdict.code).inc()

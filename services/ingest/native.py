@@ -1,0 +1,122 @@
+"""HTTP in, HTTP out: observations and passages in Bowei's own words."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from bowei.domain.lots import LotId, SourceId
+from bowei.domain.observations import Observation, Outcome, Passage, Verdict
+from services.ingest.describing import OBSERVATIONS_DESCRIBED, PASSAGES_DESCRIBED, RESPONSES_DESCRIBED
+from services.ingest.measures import Way
+from services.ingest.params import (
+    BatchResult,
+    ObservationItem,
+    PassageItem,
+    Unread,
+    item_result,
+    to_observation,
+    to_passage,
+    unread,
+)
+from services.ingest.reading import BatchReader
+from services.ingest.sources import Registered, Reporter
+from services.ingest.wiring import Wired, Wiring
+
+router = APIRouter(prefix="/v1", tags=["reports"])
+
+_OBSERVATIONS = BatchReader(ObservationItem)
+_PASSAGES = BatchReader(PassageItem)
+_ACCEPTED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.DUPLICATE})
+
+Item = TypeVar("Item", ObservationItem, PassageItem)
+Meant = TypeVar("Meant", Observation, Passage)
+
+
+@router.post(
+    "/observations",
+    operation_id="report_observations",
+    summary="Report the counts of lots",
+    openapi_extra=OBSERVATIONS_DESCRIBED,
+    responses=RESPONSES_DESCRIBED,
+)
+async def report_observations(request: Request, wired: Wired) -> Response:
+    """Report what was counted, for 1 to 500 lots or instants at once; each item gets its own result.
+
+    What is answered was recorded first. Repeat the whole batch after a 503 or a lost answer: repeats are harmless.
+    """
+    registered, reporter, read = await _read(request, wired, _OBSERVATIONS)
+    meant = [_meaning(item, registered, reporter, to_observation) for item in read]
+    verdicts = await wired.receiving.observations(
+        [one for one in meant if not isinstance(one, Unread)], capacity_of=registered.capacity_of, way=Way.NATIVE
+    )
+    received_at = wired.clock.now()
+    for one in meant:
+        if isinstance(one, Unread):
+            wired.measures.observed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code), None, received_at)
+    return _answer(read, meant, verdicts)
+
+
+@router.post(
+    "/passages",
+    operation_id="report_passages",
+    summary="Report cars that came in or out",
+    openapi_extra=PASSAGES_DESCRIBED,
+    responses=RESPONSES_DESCRIBED,
+)
+async def report_passages(request: Request, wired: Wired) -> Response:
+    """Report 1 to 500 cars in or out; each item gets its own result, and a repeated `passage_id` changes nothing.
+
+    A passage later than the lot's last full count moves that count by one. A plate is kept only as a keyed hash; it
+    lets a driver's hold end by itself.
+    """
+    registered, reporter, read = await _read(request, wired, _PASSAGES)
+
+    def mean(item: PassageItem, lot_id: LotId, source_id: SourceId) -> Passage | Unread:
+        return to_passage(item, lot_id, source_id, wired.plate_key)
+
+    meant = [_meaning(item, registered, reporter, mean) for item in read]
+    verdicts = await wired.receiving.passages(
+        [one for one in meant if not isinstance(one, Unread)], moves_count=True, way=Way.NATIVE
+    )
+    for one in meant:
+        if isinstance(one, Unread):
+            wired.measures.passed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code))
+    return _answer(read, meant, verdicts)
+
+
+async def _read(
+    request: Request, wired: Wiring, reader: BatchReader[Item]
+) -> tuple[Registered, Reporter, list[Item | Unread]]:
+    """Find out who reports, and read what; the register is as young as the lots that are named need it."""
+    registered, reporter = await wired.sources.reporter_of(request.headers.get("authorization"))
+    wired.measures.heard(reporter.source.source_id, wired.clock.now())
+    read = reader.read(await request.body())
+    named = {item.lot_id for item in read if not isinstance(item, Unread)}
+    registered, reporter = await wired.sources.with_lots(registered, reporter, named)
+    return registered, reporter, read
+
+
+def _meaning(
+    item: Item | Unread,
+    registered: Registered,
+    reporter: Reporter,
+    mean: Callable[[Item, LotId, SourceId], Meant | Unread],
+) -> Meant | Unread:
+    if isinstance(item, Unread):
+        return item
+    lot_id = registered.find_lot(reporter, item.lot_id)
+    if lot_id is None:
+        return unread(registered.why_not(item.lot_id), "lot_id", item)
+    return mean(item, lot_id, reporter.source.source_id)
+
+
+def _answer(read: Sequence[Item | Unread], meant: Sequence[Meant | Unread], verdicts: Sequence[Verdict]) -> Response:
+    following = iter(verdicts)
+    results = [
+        one.to_result() if isinstance(one, Unread) else item_result(item, next(following))
+        for item, one in zip(read, meant, strict=True)
+    ]
+    accepted = sum(result.result in _ACCEPTED for result in results)
+    return Response(msgspec.json.encode(BatchResult(accepted, results)), media_type="application/json")

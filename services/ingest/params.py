@@ -1,0 +1,193 @@
+"""What lots send and what they are told: the bodies of the native addresses, and the domain's words for them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Generic, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from bowei.domain.lots import LotId, SourceId, SpaceClass
+from bowei.domain.observations import LotState, Observation, Outcome, Passage, PassageKind, Verdict
+from bowei.domain.plates import plate_hash
+
+ITEMS_MAX = 500
+COUNT_MAX = 100_000
+_EARLIEST_YEAR, _LATEST_YEAR = 2020, 9000
+"""No report is older than the first year, and no clock is in the second (years near 9999 overflow in UTC)."""
+
+# `$` alone would let a line break pass at the end.
+_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$(?!\n)"
+
+Identifier = Annotated[str, Meta(pattern=_ID_PATTERN)]
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
+Instant = Annotated[datetime, Meta(description="RFC 3339 with an offset: Z or such as +08:00.")]
+
+
+class CountingMethod(StrEnum):
+    """How the lot knows its counts."""
+
+    BARRIER_COUNT = "barrier_count"
+    SPACE_SENSOR = "space_sensor"
+    CAMERA = "camera"
+    MANUAL = "manual"
+    MODEL = "model"
+
+
+class ObservationItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One report about a lot. What is not known is left out: never 0, never null, never -1."""
+
+    lot_id: Annotated[Identifier, Meta(description="The lot's id, or the source's own code for it.")]
+    observed_at: Instant
+    seq: Annotated[int, Meta(ge=0, le=2**63 - 1, description="Orders reports of the same instant.")] | UnsetType = UNSET
+    capacity: Annotated[Count, Meta(description="Spaces usable now; left out, the registered ones.")] | UnsetType = (
+        UNSET
+    )
+    open: Annotated[Count, Meta(description="Spaces open to the public now.")] | UnsetType = UNSET
+    free: Annotated[Count, Meta(description="Spaces observed empty. Needed unless `state` is said.")] | UnsetType = (
+        UNSET
+    )
+    state: LotState | UnsetType = UNSET
+    method: CountingMethod | UnsetType = UNSET
+    free_by_class: dict[SpaceClass, Count] | UnsetType = UNSET
+    queue_vehicles: Annotated[Count, Meta(description="Cars waiting at the entrance.")] | UnsetType = UNSET
+
+
+class PassageItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One car in or out."""
+
+    lot_id: Annotated[Identifier, Meta(description="The lot's id, or the source's own code for it.")]
+    passage_id: Annotated[Identifier, Meta(description="The source's own; makes a repeat harmless.")]
+    kind: PassageKind
+    passed_at: Instant
+    plate: Annotated[str, Meta(min_length=1, max_length=16, description="Kept only as a keyed hash.")] | UnsetType = (
+        UNSET
+    )
+    shared: Annotated[bool, Meta(description="The car parks as a shared one.")] | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        """Show all but the plate."""
+        return f"PassageItem({self.lot_id}, {self.passage_id}, {self.kind}, {self.passed_at.isoformat()})"
+
+
+Item = TypeVar("Item")
+
+
+class Batch(Struct, Generic[Item], frozen=True, forbid_unknown_fields=True):
+    """What is posted: 1 to 500 items."""
+
+    items: Annotated[list[Item], Meta(min_length=1, max_length=ITEMS_MAX)]
+
+
+class ItemResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one item, in the order sent; `code` says why it was not believed, `field` which part was wrong."""
+
+    result: Outcome
+    lot_id: str | UnsetType = UNSET
+    passage_id: str | UnsetType = UNSET
+    code: str | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+
+
+class BatchResult(Struct, frozen=True):
+    """The answer: how many items are now part of the record (applied, stale or duplicate), and each one's result."""
+
+    accepted: int
+    results: list[ItemResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An item that could not be read, or can't be meant: why, and where."""
+
+    code: str
+    field: str | None = None
+    lot_id: str | None = None
+    passage_id: str | None = None
+
+    def to_result(self) -> ItemResult:
+        """Say so to the sender."""
+        return ItemResult(
+            result=Outcome.REJECTED,
+            code=self.code,
+            field=self.field or UNSET,
+            lot_id=self.lot_id or UNSET,
+            passage_id=self.passage_id or UNSET,
+        )
+
+
+def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) -> Observation | Unread:
+    """Turn an item into the domain's word for it, or say what can't be meant."""
+    if item.free is UNSET and item.state is UNSET:
+        return unread("missing_field", "free", item)
+    observed_at = _instant(item.observed_at)
+    if isinstance(observed_at, str):
+        return unread(observed_at, "observed_at", item)
+    return Observation(
+        lot_id=lot_id,
+        observed_at=observed_at,
+        source_id=source_id,
+        seq=_known(item.seq),
+        capacity=_known(item.capacity),
+        open=_known(item.open),
+        free=_known(item.free),
+        state=LotState.OPEN if item.state is UNSET else item.state,
+        free_by_class={} if item.free_by_class is UNSET else item.free_by_class,
+        queue_vehicles=_known(item.queue_vehicles),
+        method=_known(item.method),
+    )
+
+
+def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key: bytes | None) -> Passage | Unread:
+    """Turn an item into the domain's word for it, or say what can't be meant. Without a key the plate is dropped."""
+    passed_at = _instant(item.passed_at)
+    if isinstance(passed_at, str):
+        return unread(passed_at, "passed_at", item)
+    hashed: bytes | None = None
+    if item.plate is not UNSET and plate_key is not None:
+        try:
+            hashed = plate_hash(item.plate, plate_key)
+        except ValueError:
+            return unread("bad_text", "plate", item)
+    return Passage(
+        lot_id=lot_id,
+        passage_id=item.passage_id,
+        kind=item.kind,
+        passed_at=passed_at,
+        source_id=source_id,
+        plate_hash=hashed,
+        shared=item.shared is True,
+    )
+
+
+def unread(code: str, field: str, item: ObservationItem | PassageItem) -> Unread:
+    """Say why an item that could be read can't be meant."""
+    return Unread(code, field, item.lot_id, item.passage_id if isinstance(item, PassageItem) else None)
+
+
+def item_result(item: ObservationItem | PassageItem | Unread, verdict: Verdict) -> ItemResult:
+    """Say what became of an item that was taken in."""
+    if isinstance(item, Unread):
+        return item.to_result()
+    return ItemResult(
+        result=verdict.outcome,
+        lot_id=item.lot_id,
+        passage_id=item.passage_id if isinstance(item, PassageItem) else UNSET,
+        code=verdict.code or UNSET,
+    )
+
+
+Value = TypeVar("Value")
+
+
+def _known(value: Value | UnsetType) -> Value | None:
+    return None if isinstance(value, UnsetType) else value
+
+
+def _instant(stated: datetime) -> datetime | str:
+    """Give the instant in UTC, or the code of what is wrong with it."""
+    if stated.tzinfo is None:
+        return "naive_time"
+    if stated.year < _EARLIEST_YEAR:
+        return "out_of_range"
+    return "future_time" if stated.year > _LATEST_YEAR else stated.astimezone(UTC)

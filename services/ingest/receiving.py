@@ -1,0 +1,181 @@
+"""Receiving: judge, record, show, and only then answer.
+
+judge ──rejected──▶ answered, not kept
+  │
+record (commit) ──store away──▶ shown if believed, and refused with 503: the sender repeats, nothing is lost
+  │
+show ──live state away──▶ acknowledged all the same; the copier shows all of the record again
+  │
+acknowledge
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bowei.domain.clock import Clock
+from bowei.domain.lots import LotId
+from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, Verdict, judge
+from bowei.domain.offering import Report
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.showing import ShowsReports
+from bowei.records.failures import OutcomeUnknown, StoreAway
+from bowei.records.reporting import Judged, Recorded, ReportJournal
+from services.ingest.measures import Measures, Way
+
+SHOW_PAUSE_S = 1.0
+"""After the live state failed to answer, nobody waits for it again for so long; the copier makes up for it."""
+
+_PASSAGES_AT_ONCE = 4
+_SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
+"""A duplicate is shown too: the first attempt may have been committed and cut off before it was shown."""
+
+_log = logging.getLogger(__name__)
+
+
+class Receiving:
+    """Takes in what was read and found well-formed, whatever protocol brought it.
+
+    Every method raises StoreAway, OutcomeUnknown or Overloaded; then nothing was acknowledged, and all of it may be
+    sent again.
+    """
+
+    def __init__(
+        self,
+        journal: ReportJournal,
+        live: ShowsReports,
+        clock: Clock,
+        measures: Measures,
+        *,
+        copy_again: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._live = live
+        self._clock = clock
+        self._measures = measures
+        self._copy_again = copy_again
+        self._usual_gaps: dict[LotId, timedelta] = {}
+        self._show_again_at = float("-inf")
+
+    async def observations(
+        self, said: Sequence[Observation], *, capacity_of: Callable[[LotId], int], way: Way
+    ) -> list[Verdict]:
+        """Take in observations, in the order given; one verdict each. `capacity_of` gives the registered capacity."""
+        now = self._clock.now()
+        verdicts = [judge(one, registered_capacity=capacity_of(one.lot_id), now=now) for one in said]
+        kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not Outcome.REJECTED]
+        if kept:
+            recorded = await self._record([Judged(said[place], verdicts[place].code) for place in kept])
+            for place, became in zip(kept, recorded, strict=True):
+                verdicts[place] = Verdict(became.outcome, verdicts[place].code)
+        for one, verdict in zip(said, verdicts, strict=True):
+            self._measures.observed(way, verdict, one.observed_at, now)
+        return verdicts
+
+    async def passages(self, passed: Sequence[Passage], *, moves_count: bool, way: Way) -> list[Verdict]:
+        """Take in passages; those of one lot in the order given. `moves_count`: see ReportJournal."""
+        latest = self._clock.now() + FUTURE_TOLERANCE
+        verdicts = [
+            Verdict(Outcome.REJECTED, "future_time") if one.passed_at > latest else Verdict(Outcome.APPLIED)
+            for one in passed
+        ]
+        by_lot: dict[LotId, list[int]] = {}
+        for place, one in enumerate(passed):
+            if verdicts[place].believed:
+                by_lot.setdefault(one.lot_id, []).append(place)
+        recorded = await self._record_passages(passed, list(by_lot.values()), moves_count=moves_count)
+        await self._show_recorded(recorded.values())
+        for place, became in recorded.items():
+            verdicts[place] = Verdict(became.outcome)
+        for verdict in verdicts:
+            self._measures.passed(way, verdict)
+        return verdicts
+
+    async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
+        try:
+            recorded = await self._journal.record(judged)
+        except (StoreAway, OutcomeUnknown):
+            await self._show_unrecorded([one.observation for one in judged if one.code is None])
+            raise
+        await self._show_recorded(recorded)
+        return recorded
+
+    async def _record_passages(
+        self, passed: Sequence[Passage], groups: Sequence[Sequence[int]], *, moves_count: bool
+    ) -> dict[int, Recorded]:
+        """Record passages by lot, a few lots at a time; give what became of each by its place."""
+        room = asyncio.Semaphore(_PASSAGES_AT_ONCE)
+
+        async def record_lot(places: Sequence[int]) -> dict[int, Recorded]:
+            async with room:
+                return {
+                    place: await self._journal.record_passage(passed[place], moves_count=moves_count)
+                    for place in places
+                }
+
+        done = await asyncio.gather(*(record_lot(places) for places in groups), return_exceptions=True)
+        recorded: dict[int, Recorded] = {}
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+            recorded |= one
+        return recorded
+
+    async def _show_recorded(self, recorded: Iterable[Recorded]) -> None:
+        newest: dict[LotId, Report] = {}
+        for one in recorded:
+            if one.report is None or one.outcome not in _SHOWN_AFTER:
+                continue
+            self._usual_gaps[one.lot_id] = one.report.usual_gap
+            _keep_newest(newest, one.lot_id, one.report)
+        await self._show(newest)
+
+    async def _show_unrecorded(self, believed: Sequence[Observation]) -> None:
+        now = self._clock.now()
+        newest: dict[LotId, Report] = {}
+        for one in believed:
+            report = Report(
+                observed_at=one.observed_at,
+                received_at=now,
+                seq=one.seq or 0,
+                free=one.free,
+                open=one.open,
+                capacity=one.capacity,
+                state=one.state,
+                free_by_class=one.free_by_class,
+                queue_vehicles=one.queue_vehicles,
+            )
+            usual_gap = self._usual_gaps.get(one.lot_id, report.usual_gap)
+            _keep_newest(newest, one.lot_id, replace(report, usual_gap=usual_gap))
+        self._measures.unrecorded.inc(len(believed))
+        await self._show(newest)
+
+    async def _show(self, reports: Mapping[LotId, Report]) -> None:
+        if not reports:
+            return
+        if time.monotonic() < self._show_again_at:
+            self._missed_showing()
+            return
+        try:
+            await self._live.show_reports(reports)
+        except LiveStateAway as away:
+            self._show_again_at = time.monotonic() + SHOW_PAUSE_S
+            self._missed_showing()
+            _log.warning("reports_not_shown", extra={"lots": len(reports), "cause": str(away)})
+
+    def _missed_showing(self) -> None:
+        self._measures.show_failures.inc()
+        self._copy_again()
+
+
+def _keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> None:
+    before = newest.get(lot_id)
+    if before is None or _order(report) >= _order(before):
+        newest[lot_id] = report
+
+
+def _order(report: Report) -> tuple[datetime, int, datetime]:
+    return (report.observed_at, report.seq, report.received_at)

@@ -1,0 +1,53 @@
+"""What an operator may set for ingest, read from the environment at start."""
+
+from dataclasses import dataclass, field
+
+from bowei.observability.environment import Environment, WrongEnvironment
+from services.ingest.citybrain.keys import KeyUnusable, read_private_key
+from services.ingest.sources import Sealings
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one ingest process."""
+
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    plate_key: bytes | None = field(repr=False)
+    """Hashes plates, as routing does with the same key; without it plates are dropped."""
+    citybrain: bool
+    """Whether the City Brain's addresses exist."""
+    sealings: Sealings = field(repr=False)
+    allow_demo: bool
+    most_connections: int
+    log_level: str
+
+
+def settings_from(environment: Environment) -> Settings:
+    """Read the settings; see docs/settings.md for each.
+
+    Raises:
+        WrongEnvironment: one is missing or wrong.
+    """
+    plate_key = environment.find_secret("BOWEI_PLATE_KEY")
+    return Settings(
+        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
+        redis_url=environment.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"})),
+        plate_key=None if plate_key is None else plate_key.encode(),
+        citybrain=environment.flag("BOWEI_CITYBRAIN"),
+        sealings=_sealings(environment),
+        allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
+        most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=2, most=100),
+        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
+    )
+
+
+def _sealings(environment: Environment) -> Sealings:
+    named = environment.text("BOWEI_CITYBRAIN_SERVER_SEALED", "")
+    sealed = frozenset(access_id.strip() for access_id in named.split(",") if access_id.strip())
+    if not sealed:
+        return Sealings()
+    try:
+        return Sealings(read_private_key(environment.secret("BOWEI_CITYBRAIN_SERVER_KEY")), sealed)
+    except KeyUnusable as unusable:
+        raise WrongEnvironment(f"BOWEI_CITYBRAIN_SERVER_KEY can't be used: {unusable}.") from unusable

@@ -1,0 +1,197 @@
+"""Who may report: sources, their keys and their lots, as the register says them.
+
+The register is read into one value that is asked many times and read again at most every `FRESH_FOR_S`, and sooner,
+at most every `MISS_GAP_S`, when somebody comes whom it does not know: a source that was registered a moment ago. With
+the record away the last reading goes on; reports can't be recorded then anyway.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from bowei.domain.directory import Directory
+from bowei.domain.lots import LotId
+from bowei.domain.problems import Refused
+from bowei.records.failures import StoreAway, StoreFailure
+from bowei.records.registering import Register, Source, SourceKind
+from services.ingest.citybrain.keys import Client, Keys, KeyUnusable, Sealing, read_public_key
+
+FRESH_FOR_S = 2.0
+MISS_GAP_S = 0.5
+_LONGEST_KEY = 256
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sealings:
+    """Which City Brain clients seal with our public key, and the private half that opens what they send."""
+
+    server_key: RSAPrivateKey | None = field(default=None, repr=False)
+    access_ids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """A source, and its lots by every name that it may call them: its own code, or the lot's id."""
+
+    source: Source
+    lots: Mapping[str, LotId]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One reading of the register."""
+
+    directory: Directory
+    by_id: Mapping[str, Reporter]
+    by_key: Mapping[bytes, Reporter] = field(repr=False)
+    """By the SHA-256 of the key."""
+    citybrain_keys: Keys = field(repr=False)
+
+    def find_lot(self, reporter: Reporter, name: str) -> LotId | None:
+        """Give the lot that a reporter means, if it may report for it."""
+        lot_id = reporter.lots.get(name)
+        return lot_id if lot_id in self.directory.lots else None
+
+    def why_not(self, name: str) -> str:
+        """Give the code of why nobody's lot was found by this name."""
+        return "not_your_lot" if name in self.directory.lots else "unknown_lot"
+
+    def capacity_of(self, lot_id: LotId) -> int:
+        """Give how many spaces the parties registered."""
+        return self.directory.lots[lot_id].capacity
+
+
+class Sources:
+    """Knows who may report. Every method raises StoreFailure where the register could not be read even once."""
+
+    def __init__(
+        self,
+        register: Register,
+        *,
+        sealings: Sealings | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._register = register
+        self._sealings = sealings or Sealings()
+        self._monotonic = monotonic
+        self._reading = asyncio.Lock()
+        self._registered: Registered | None = None
+        self._version = -1
+        self._tried_at = float("-inf")
+
+    async def registered(self, *, missed: bool = False) -> Registered:
+        """Give the register as it was read a moment ago; `missed` asks for a younger reading, if one is due."""
+        if self._registered is None or self._age_s() > (MISS_GAP_S if missed else FRESH_FOR_S):
+            await self._read_once(missed=missed)
+        if self._registered is None:
+            raise StoreAway
+        return self._registered
+
+    async def reporter_of(self, authorization: str | None) -> tuple[Registered, Reporter]:
+        """Give the source whose key an Authorization header holds.
+
+        Raises:
+            Refused: `key_missing`, `key_wrong`, or `not_allowed` where the source is suspended.
+        """
+        scheme, _, key = (authorization or "").partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
+            raise Refused("key_missing")
+        if len(key) > _LONGEST_KEY:
+            raise Refused("key_wrong")
+        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+        registered = await self.registered()
+        reporter = _with_key(registered, digest)
+        if reporter is None:
+            registered = await self.registered(missed=True)
+            reporter = _with_key(registered, digest)
+        if reporter is None:
+            raise Refused("key_wrong")
+        if reporter.source.suspended:
+            raise Refused("not_allowed")
+        return registered, reporter
+
+    async def with_lots(
+        self, registered: Registered, reporter: Reporter, names: Iterable[str]
+    ) -> tuple[Registered, Reporter]:
+        """Give a younger reading if one of these lots is not in this one: it may just have been registered."""
+        if all(registered.find_lot(reporter, name) is not None for name in names):
+            return registered, reporter
+        registered = await self.registered(missed=True)
+        return registered, registered.by_id.get(reporter.source.source_id, reporter)
+
+    def _age_s(self) -> float:
+        return self._monotonic() - self._tried_at
+
+    async def _read_once(self, *, missed: bool) -> None:
+        # Whoever has a reading goes on with it while another request waits for the younger one.
+        if self._reading.locked() and self._registered is not None and not missed:
+            return
+        async with self._reading:
+            if self._registered is not None and self._age_s() <= MISS_GAP_S:
+                return
+            self._tried_at = self._monotonic()
+            try:
+                await self._read()
+            except StoreFailure as failure:
+                if self._registered is None:
+                    raise
+                _log.warning("register_not_read", extra={"cause": type(failure).__name__})
+
+    async def _read(self) -> None:
+        version = await self._register.directory_version()
+        if version == self._version:
+            return
+        # The version first: a change while the rest is read makes the next look read all of it again.
+        sources = await self._register.sources()
+        directory = await self._register.directory()
+        self._registered = _registered(directory, sources, self._sealings)
+        self._version = version
+
+
+def _with_key(registered: Registered, digest: bytes) -> Reporter | None:
+    # Looked up by digest, so that time says nothing of the key; compared whole, as keys always are.
+    reporter = registered.by_key.get(digest)
+    if reporter is None or not hmac.compare_digest(reporter.source.key_sha256 or b"", digest):
+        return None
+    return reporter
+
+
+def _registered(directory: Directory, sources: Sequence[Source], sealings: Sealings) -> Registered:
+    reporters = [Reporter(source, MappingProxyType(_names(source))) for source in sources]
+    clients = [
+        client for source in sources if (client := _client(source, source.source_id in sealings.access_ids)) is not None
+    ]
+    return Registered(
+        directory=directory,
+        by_id=MappingProxyType({reporter.source.source_id: reporter for reporter in reporters}),
+        by_key=MappingProxyType(
+            {reporter.source.key_sha256: reporter for reporter in reporters if reporter.source.key_sha256}
+        ),
+        citybrain_keys=Keys({client.access_id: client for client in clients}, sealings.server_key),
+    )
+
+
+def _names(source: Source) -> dict[str, LotId]:
+    by_code = dict(source.lots)
+    return by_code | {lot_id: lot_id for lot_id in by_code.values()}
+
+
+def _client(source: Source, sealed_for_server: bool) -> Client | None:
+    if source.kind is not SourceKind.CITYBRAIN or source.public_key is None:
+        return None
+    sealing = Sealing.SERVER_PUBLIC_KEY if sealed_for_server else Sealing.CLIENT_PRIVATE_KEY
+    try:
+        return Client(source.source_id, read_public_key(source.public_key), sealing)
+    except KeyUnusable:
+        _log.error("public_key_unusable", extra={"source_id": source.source_id})
+        return None

@@ -1,0 +1,39 @@
+"""The collaborators that ingest's endpoints receive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from bowei.domain.clock import Clock
+from bowei.observability.health import Probe
+from services.ingest.copying import Copying
+from services.ingest.measures import Measures
+from services.ingest.receiving import Receiving
+from services.ingest.sources import Sources
+from services.ingest.uploading import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What was assembled around the stores."""
+
+    receiving: Receiving
+    uploads: Uploads
+    copying: Copying
+    sources: Sources
+    clock: Clock
+    measures: Measures
+    plate_key: bytes | None = field(repr=False)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    """Ask whether each store is there: postgres, redis."""
+
+
+def wiring(request: Request) -> Wiring:
+    """Give the app's collaborators."""
+    collected: Wiring = request.app.state.wiring
+    return collected
+
+
+Wired = Annotated[Wiring, Depends(wiring)]

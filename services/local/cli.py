@@ -1,0 +1,115 @@
+"""The command `bowei`. Each command imports what it needs when it is called, so that `bowei --help` answers at once."""
+
+import asyncio
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    name="bowei",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Bowei 泊位: when the hospital is full, each driver gets the nearest shared space, and it is kept.",
+)
+roads = typer.Typer(no_args_is_help=True, help="Road files, from which driving times come.")
+registry = typer.Typer(no_args_is_help=True, help="What the parties agreed on.")
+ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
+app.add_typer(roads, name="roads")
+app.add_typer(registry, name="registry")
+app.add_typer(ledger, name="ledger")
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
+_UNIT_S = {"s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def duration_s(text: str) -> float:
+    """Read a duration such as 60s, 5m, 1.5h or 90 (seconds)."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise typer.BadParameter("write a duration such as 60s, 5m or 1.5h")
+    return float(match[1]) * _UNIT_S[match[2]]
+
+
+@app.command()
+def demo(
+    run_for: Annotated[
+        float | None, typer.Option("--for", parser=duration_s, metavar="TIME", help="Stop after, e.g. 60s or 5m.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Shown seconds in a real one.")] = 60.0,
+    seed: Annotated[str, typer.Option(help="The same seed brings the same people.")] = "1",
+    scene: Annotated[Literal["hangzhou", "city"], typer.Option(help="One block, or 26 hospitals.")] = "hangzhou",
+    data: Annotated[Path | None, typer.Option(help="The data folder; else BOWEI_DATA, else ./bowei-data.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="No terminal; the last line is one JSON object.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the hospital's gate in a browser.")] = False,
+) -> None:
+    """Run a block of Hangzhou on this machine: real servers, the four services, and people who need to park."""
+    from services.local.data_folder import data_folder_path  # noqa: PLC0415
+    from services.local.demo.run import DemoOptions, run_demo  # noqa: PLC0415
+
+    raise typer.Exit(
+        run_demo(
+            DemoOptions(
+                data=(data or data_folder_path()).absolute(),
+                scene=scene,
+                speed=speed,
+                seed=seed,
+                seconds=run_for,
+                as_json=as_json,
+                open_browser=open_browser,
+            )
+        )
+    )
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Look at this machine: one line for each thing Bowei needs, and one fix for each that is wrong."""
+    from services.local.doctor import as_document, examine, exit_code, render  # noqa: PLC0415
+
+    checks = asyncio.run(examine())
+    typer.echo(json.dumps(as_document(checks), ensure_ascii=False) if as_json else render(checks))
+    raise typer.Exit(exit_code(checks))
+
+
+@roads.command("build")
+def roads_build(
+    source: Annotated[Path, typer.Argument(help="An OpenStreetMap extract (.osm.pbf).")],
+    target: Annotated[Path, typer.Option("-o", "--out", help="The road file to write.")],
+) -> None:
+    """Build a road file from an OpenStreetMap extract."""
+    from services.local.road_building import build_with_progress  # noqa: PLC0415
+
+    raise typer.Exit(build_with_progress(source, target))
+
+
+@registry.command("load")
+def registry_load(
+    scene: Annotated[Path, typer.Argument(help="A scene file (docs/scene-file.md).")],
+    url: Annotated[str, typer.Option(envvar="BOWEI_REGISTRY_URL", help="Where the registry is.")] = (
+        "http://127.0.0.1:8100"
+    ),
+) -> None:
+    """Put a scene file into the registry; the token is read from BOWEI_ADMIN_TOKEN or BOWEI_ADMIN_TOKEN_FILE."""
+    from services.local.scene_loading import load_scene_file  # noqa: PLC0415
+
+    raise typer.Exit(load_scene_file(scene, url))
+
+
+@ledger.command("check")
+def ledger_check() -> None:
+    """List the promises that the ledger shows to be broken: none, always. Needs BOWEI_DATABASE_URL."""
+    from services.local.ledger_checking import check_ledger  # noqa: PLC0415
+
+    raise typer.Exit(check_ledger())
+
+
+def _usage_error(message: str) -> None:
+    typer.echo(message, err=True)
+    sys.exit(2)

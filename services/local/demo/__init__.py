@@ -1,0 +1,17 @@
+"""A block of the city that lives: it shows Bowei at work, and judges it from outside.
+
+    people      who comes when, and how long they stay: drawn from a seed, no I/O
+    world       what is physically there: lots, cars, barriers, the hospital's gate and its queue
+    pace        the shown clock, and waiting by it
+    scene       what the scene file says, as the world needs it
+    reporting   lots say what they count, as clients of ingest's protocols
+    barriers    what a barrier hears of holds, and whom it lets in
+    driving     drivers ask, drive, enter and leave, as clients of routing
+    counting    the figures, counted here and never read from a service; what counts as a broken promise
+    screen      the terminal
+    starting    servers, a fresh ledger, services, the scene
+    run         all of it, from start to Ctrl-C
+
+The world knows nothing of Bowei's insides: services are asked over HTTP alone, and their answers are held against
+what the world itself sees.
+"""

@@ -1,0 +1,134 @@
+"""The world set going: customers, feeds, barriers and drivers, as tasks that end together."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from bowei.domain.lots import HospitalId, LotId
+from services.local.demo.asking import Asking
+from services.local.demo.counting import Figures, PromiseWatch, Tally
+from services.local.demo.driving import Driver
+from services.local.demo.looking import Looking
+from services.local.demo.pace import Pace
+from services.local.demo.people import visits
+from services.local.demo.reporting import CityBrainFeed, Delivery, Feed, NativeFeed
+from services.local.demo.scene import DemoScene, FeedSpec
+from services.local.demo.world import CarPark, HospitalGate, World
+
+_CONNECTIONS_MOST = 64
+_POOL_WAIT_S = 4.0
+_PASSAGES_FROM = 1
+"""How many lots of a batch also report each car: one is enough to show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Connections to the services that a world talks to."""
+
+    ingest: httpx2.AsyncClient
+    routing: httpx2.AsyncClient
+    availability: httpx2.AsyncClient
+
+
+@contextlib.asynccontextmanager
+async def connected(ingest_url: str, routing_url: str, availability_url: str) -> AsyncIterator[Clients]:
+    """Open connections; proxies of the environment are not for services on this machine."""
+    limits = httpx2.Limits(max_connections=_CONNECTIONS_MOST, max_keepalive_connections=_CONNECTIONS_MOST)
+    async with contextlib.AsyncExitStack() as stack:
+        opened = [
+            await stack.enter_async_context(
+                httpx2.AsyncClient(base_url=url, limits=limits, timeout=_POOL_WAIT_S, trust_env=False)
+            )
+            for url in (ingest_url, routing_url, availability_url)
+        ]
+        yield Clients(*opened)
+
+
+@dataclass(slots=True)
+class Life:
+    """A world, and everything that moves in it."""
+
+    world: World
+    figures: Figures
+    looking: Looking
+    delivery: Delivery
+    feeds: list[Feed]
+    drivers: dict[HospitalId, Iterator[Driver]]
+
+    async def run(self) -> None:
+        """Live until cancelled; a fault of the simulation itself ends it at once."""
+        self.world.fill()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.looking.run())
+            group.create_task(self.world.run_customers())
+            for feed in self.feeds:
+                group.create_task(feed.run())
+            for coming in self.drivers.values():
+                group.create_task(self._send(coming, group))
+
+    async def _send(self, coming: Iterator[Driver], group: asyncio.TaskGroup) -> None:
+        for driver in coming:
+            await self.world.pace.until(driver.comes_at)
+            group.create_task(driver.live())
+
+
+def new_life(
+    scene: DemoScene, pace: Pace, clients: Clients, keys: dict[str, str], citybrain_key: RSAPrivateKey, seed: str
+) -> Life:
+    """Put a world together for a scene, with its people and feeds."""
+    world = World(scene.lots, scene.hospitals, scene.agreements, pace, seed)
+    tally = Tally()
+    watch = PromiseWatch(tally, {lot.lot_id: lot for lot in scene.lots}, scene.agreements)
+    figures = Figures(tally, watch)
+    delivery = Delivery()
+    feeds = [_feed(spec, world, clients, keys, citybrain_key, pace, delivery) for spec in scene.feeds]
+    by_plate = frozenset(lot_id for spec in scene.feeds if spec.kind == "citybrain" for lot_id in spec.codes)
+    salt = f"{random.Random().getrandbits(24):06x}"  # noqa: S311  (ids of one run differ from those of the next)
+    drivers = {
+        gate.hospital.hospital_id: _drivers(gate, world, clients, figures, by_plate, salt)
+        for gate in world.gates.values()
+    }
+    return Life(world, figures, Looking(clients.availability, world.parks, pace), delivery, feeds, drivers)
+
+
+def _feed(
+    spec: FeedSpec,
+    world: World,
+    clients: Clients,
+    keys: dict[str, str],
+    citybrain_key: RSAPrivateKey,
+    pace: Pace,
+    delivery: Delivery,
+) -> Feed:
+    parks: dict[str, CarPark] = {code: world.parks[lot_id] for lot_id, code in spec.codes.items()}
+    if spec.kind == "citybrain":
+        (code, park), *_ = parks.items()
+        return CityBrainFeed(clients.ingest, spec.source_id, citybrain_key, code, park, pace, delivery)
+    gates = [gate for gate in world.gates.values() if gate.park.lot.lot_id in spec.codes]
+    return NativeFeed(
+        clients.ingest,
+        keys[spec.source_id],
+        parks,
+        pace,
+        delivery,
+        gates=gates,
+        with_passages=[] if gates else list(parks)[:_PASSAGES_FROM],
+        rng=random.Random(f"{world.seed}/{spec.source_id}"),  # noqa: S311
+    )
+
+
+def _drivers(
+    gate: HospitalGate, world: World, clients: Clients, figures: Figures, by_plate: frozenset[LotId], salt: str
+) -> Iterator[Driver]:
+    """Draw the hospital's visitors one after the other."""
+    lot, hospital_id = gate.park.lot, gate.hospital.hospital_id
+    rng = random.Random(f"{world.seed}/{hospital_id}/drives")  # noqa: S311
+    routing = Asking(clients.routing, figures.tally, rng)
+    gates = Asking(clients.availability, figures.tally, rng)
+    for visit in visits(f"{world.seed}/{hospital_id}", lot.capacity, world.pace.now(), lot.zone):
+        yield Driver(visit, gate, world, routing, gates, figures, rng, by_plate=by_plate, salt=salt)

@@ -1,0 +1,167 @@
+"""From an empty folder to a city that is ready: a fresh ledger marked as a demo's, the services, the scene."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx2
+
+from bowei.domain.clock import Clock
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.redis_store import RedisLiveState
+from bowei.records.clock import mark_demo, open_clock
+from bowei.records.connecting import acquired, connect
+from bowei.records.migrating import DatabaseNewer, MigrationChanged, migrate
+from services.local.data_folder import DataFolder, as_setup_problem
+from services.local.demo.scene import DemoScene
+from services.local.demo.secrets_folder import read_secret, secret_files
+from services.local.processes import Processes, ServiceSpec, on_free_ports, service_specs
+from services.local.servers import Servers, embedded_servers
+from services.local.setup_problem import SetupProblem
+
+_SCENE_WITHIN_S = 60.0
+_BEGINS = time(7)
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class City:
+    """Everything that runs, ready for a world to live in it."""
+
+    pool: asyncpg.Pool
+    clock: Clock
+    processes: Processes
+    urls: Mapping[str, str]
+    """By the service's name."""
+    source_keys: Mapping[str, str]
+
+
+@asynccontextmanager
+async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Say) -> AsyncIterator[City]:
+    """Start all of it, and stop all of it at the end.
+
+    Raises:
+        SetupProblem: with what is in the way.
+    """
+    settings = secret_files(data)
+    admin_token = read_secret(settings, "BOWEI_ADMIN_TOKEN")
+    _throw_away_copy(data)
+    async with embedded_servers(data) as servers:
+        for line in servers.described:
+            say(line)
+        await _refuse_foreign_copy(servers)
+        await begin_anew(servers.database_url, say)
+        async with _pool(servers) as pool:
+            await mark_demo(pool, _monday_at_seven(scene.lots[0].zone), speed)
+            clock = await open_clock(pool, allow_demo=True)
+            specs = _specs(servers, settings, scene, say)
+            async with Processes(specs, data) as processes:
+                urls = {spec.name: spec.url for spec in specs}
+                keys = await _register(urls["registry"], admin_token, scene)
+                yield City(pool, clock, processes, urls, keys)
+
+
+async def begin_anew(database_url: str, say: Say) -> None:
+    """Empty the ledger of the last demo, whose clock is past today's beginning, and bring it to this release.
+
+    Raises:
+        SetupProblem: `not_a_demo`, when the database is somebody's who means it; `database_newer`.
+    """
+    pool = await connect(database_url, most_connections=1)
+    try:
+        async with acquired(pool) as connection:
+            if await connection.fetchval("SELECT to_regclass('bowei.clock') IS NOT NULL"):
+                mark = await connection.fetchval("SELECT mark FROM bowei.clock")
+                if mark == "production" and await connection.fetchval("SELECT EXISTS (SELECT FROM bowei.lot)"):
+                    raise SetupProblem(
+                        "not_a_demo",
+                        "The database holds lots and is not marked as a demo's.",
+                        "Unset BOWEI_DATABASE_URL, or name an empty database.",
+                    )
+                await connection.execute("DROP SCHEMA bowei CASCADE")
+                say("The ledger of the last demo is emptied: the clock goes back to Monday 07:00.")
+    finally:
+        await pool.close()
+    try:
+        await migrate(database_url)
+    except (MigrationChanged, DatabaseNewer) as error:  # Only if somebody else migrated it at this very moment.
+        raise SetupProblem(
+            "database_newer", "The database was changed by another release just now.", "Start again."
+        ) from error
+
+
+def _throw_away_copy(data: DataFolder) -> None:
+    """Delete Redis' copy of the last demo: its reports are newer than this demo's clock, and would be kept."""
+    with as_setup_problem(data.redis):
+        shutil.rmtree(data.redis, ignore_errors=True)
+
+
+async def _refuse_foreign_copy(servers: Servers) -> None:
+    if any(one.name == "redis" for one in servers.supervised):
+        return
+    live_state = RedisLiveState.connect(servers.redis_url)
+    try:
+        directory = await live_state.directory()
+    except LiveStateAway as error:
+        raise SetupProblem("redis_away", "The Redis of BOWEI_REDIS_URL does not answer.", "Start it.") from error
+    finally:
+        await live_state.close()
+    if directory is not None:
+        raise SetupProblem(
+            "redis_in_use",
+            "The Redis of BOWEI_REDIS_URL holds a copy that this demo did not make.",
+            "Empty it (FLUSHDB) if it is yours, or unset BOWEI_REDIS_URL.",
+        )
+
+
+@asynccontextmanager
+async def _pool(servers: Servers) -> AsyncIterator[asyncpg.Pool]:
+    pool = await connect(servers.database_url, most_connections=2)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+def _monday_at_seven(zone: ZoneInfo) -> datetime:
+    """Give 07:00 local on this week's Monday, in UTC."""
+    today = datetime.now(zone).date()
+    monday = today - timedelta(days=today.weekday())
+    return datetime.combine(monday, _BEGINS, zone).astimezone(UTC)
+
+
+def _specs(servers: Servers, settings: Mapping[str, str], scene: DemoScene, say: Say) -> tuple[ServiceSpec, ...]:
+    common = {
+        **settings,
+        "BOWEI_DATABASE_URL": servers.database_url,
+        "BOWEI_REDIS_URL": servers.redis_url,
+        "BOWEI_ALLOW_DEMO": "1",
+        "BOWEI_CITYBRAIN": "1",
+        "BOWEI_ROADS": str(scene.roads) if scene.roads else "",
+        "BOWEI_DATABASE_URL_FILE": "",
+        "BOWEI_REDIS_URL_FILE": "",
+    }
+    usual = service_specs(common)
+    specs = on_free_ports(usual)
+    for wanted, got in zip(usual, specs, strict=True):
+        if wanted.port != got.port:
+            say(f"Port {wanted.port} is in use by another program: {got.name} is on port {got.port}.")
+    return specs
+
+
+async def _register(url: str, admin_token: str, scene: DemoScene) -> Mapping[str, str]:
+    """Put the scene through the registry's API, as an operator would; give the sources' keys."""
+    async with httpx2.AsyncClient(base_url=url, timeout=_SCENE_WITHIN_S, trust_env=False) as client:
+        response = await client.put(
+            "/v1/scene", json=dict(scene.document), headers={"Authorization": f"Bearer {admin_token}"}
+        )
+    if response.status_code not in {200, 201}:
+        code = response.json().get("code", response.status_code)
+        raise SetupProblem("scene_refused", f"The registry refused the scene: {code}.", "Mend the scene file.")
+    keys: Mapping[str, str] = response.json()["keys"]
+    return keys

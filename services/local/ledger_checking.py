@@ -1,0 +1,36 @@
+"""`bowei ledger check`: the promises that the ledger shows to be broken. There are none, always."""
+
+import asyncio
+
+import typer
+
+from bowei.observability.environment import Environment, WrongEnvironment
+from bowei.records.connecting import UnsafeServer, connect
+from bowei.records.failures import StoreFailure
+from bowei.records.postgres_holding import PostgresHoldBook
+
+_SCHEMES = frozenset({"postgres", "postgresql"})
+
+
+def check_ledger(environment: Environment | None = None) -> int:
+    """Print each broken promise; give the exit code: 1 if there is one, 2 if the ledger could not be asked."""
+    try:
+        url = (environment or Environment()).url("BOWEI_DATABASE_URL", schemes=_SCHEMES)
+        broken = asyncio.run(_broken_promises(url))
+    except (WrongEnvironment, StoreFailure, UnsafeServer) as error:
+        typer.echo(f"The ledger can't be checked: {error}", err=True)
+        return 2
+    for kind, subject in broken:
+        typer.echo(f"{kind}\t{subject}")
+    if broken:
+        return 1
+    typer.echo("No broken promise.")
+    return 0
+
+
+async def _broken_promises(url: str) -> list[tuple[str, str]]:
+    pool = await connect(url, most_connections=1, check_durable=False)
+    try:
+        return list(await PostgresHoldBook(pool).broken_promises())
+    finally:
+        await pool.close()

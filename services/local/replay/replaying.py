@@ -1,0 +1,185 @@
+"""Steps through a recording: reports go in as they came, and drivers ask whenever the hospital is full."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.choosing import Need
+from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
+from bowei.domain.observations import LotState, Observation
+from bowei.domain.places import Point
+from services.local.replay.accounting import Account
+from services.local.replay.recording import Recording
+from services.local.replay.stage import Stage
+from services.routing.diverting import Ask
+
+_CATCH_UP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """How to replay. `speed` None: as fast as it goes."""
+
+    divert_from: tuple[LotId, ...] = ()
+    every: timedelta = timedelta(minutes=5)
+    radius_m: int = 1_500
+    full_at: int = 0
+    origin: Point | None = None
+    speed: float | None = None
+    report: Path | None = None
+    roads: Path | None = None
+    progress: Callable[[datetime, int], None] = field(default=lambda _at, _decisions: None)
+
+
+class UnknownHospital(Exception):
+    """The lot to divert from is not in the recording."""
+
+
+class Replay:
+    """One recording on one stage."""
+
+    def __init__(self, recording: Recording, options: ReplayOptions, stage: Stage) -> None:
+        missing = [lot_id for lot_id in options.divert_from if lot_id not in recording.lots]
+        if missing:
+            raise UnknownHospital(f"{missing[0]} is not a lot with a position in lots.csv.")
+        self._recording = recording
+        self._options = options
+        self._stage = stage
+        self._account = Account(options.radius_m)
+        self._said: dict[LotId, Observation] = {}
+        self._outcomes: dict[str, int] = {}
+        self._hospitals = [recording.lots[lot_id] for lot_id in options.divert_from]
+        self._shared = [
+            lot
+            for lot in recording.lots.values()
+            if lot.kind is not LotKind.HOSPITAL and lot.lot_id not in options.divert_from
+        ]
+
+    async def run(self) -> dict[str, Any]:
+        """Replay all of it; write the report; give the summary."""
+        first_at: datetime | None = None
+        last_at: datetime | None = None
+        with _lines(self._options.report) as write:
+            next_ask: datetime | None = None
+            for at, together in _by_time(self._recording.observations()):
+                if first_at is None:
+                    first_at = next_ask = at
+                    await self._stage.open(at)
+                    await self._stage.register(self._recording.lots.values(), *self._implied())
+                while next_ask is not None and next_ask < at:
+                    await self._step_to(next_ask, last_at)
+                    await self._ask_all(next_ask, write)
+                    last_at, next_ask = next_ask, next_ask + self._options.every
+                await self._step_to(at, last_at)
+                await self._report(together)
+                last_at = at
+            summary = self._account.summary() | {
+                "from": _text(first_at),
+                "to": _text(last_at),
+                "reports": self._outcomes,
+                "left_out": dict(self._recording.left_out),
+                "roads": self._stage.travel_times_name,
+                "broken_promises": await self._stage.broken_promises() if first_at else 0,
+            }
+            write({"summary": summary})
+        return summary
+
+    def _implied(self) -> tuple[Sequence[Hospital], Sequence[Agreement]]:
+        """Give the agreements that a replay implies: every lot in the radius lends all it has, all day, to each."""
+        hospitals = [
+            Hospital(
+                HospitalId(lot.lot_id),
+                lot.name,
+                lot.lot_id,
+                lot.location,
+                lot.location,
+                radius_m=self._options.radius_m,
+            )
+            for lot in self._hospitals
+        ]
+        agreements = [
+            Agreement(
+                AgreementId(f"implied-{number}-{index}"),
+                lot.lot_id,
+                hospital.hospital_id,
+                (LendingWindow(SpaceClass.STANDARD, lot.capacity),),
+            )
+            for number, hospital in enumerate(hospitals)
+            for index, lot in enumerate(self._shared)
+        ]
+        return hospitals, agreements
+
+    async def _step_to(self, at: datetime, last_at: datetime | None) -> None:
+        if self._options.speed is not None and last_at is not None:
+            await asyncio.sleep((at - last_at).total_seconds() / self._options.speed)
+        await self._stage.step_to(at)
+        self._options.progress(at, self._account.decisions)
+
+    async def _report(self, together: Sequence[Observation]) -> None:
+        for outcome in await self._stage.report(together):
+            self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
+        for observation in together:
+            self._said[observation.lot_id] = observation
+
+    async def _ask_all(self, at: datetime, write: Callable[[Mapping[str, Any]], None]) -> None:
+        for lot in self._hospitals:
+            free = self._free_of(lot, at)
+            if free is None or free > self._options.full_at:
+                self._account.free_again(lot.lot_id)
+                continue
+            diversion_id, driver_id = secrets.token_hex(16), DriverId(secrets.token_hex(8))
+            ask = Ask(diversion_id, HospitalId(lot.lot_id), Need(), self._options.origin)
+            diversion = await self._stage.diverting.divert(ask, driver_id)
+            write(
+                self._account.decide(
+                    at=at,
+                    hospital=lot,
+                    hospital_free=free,
+                    hold=diversion.decision.hold,
+                    answer=diversion.answer or {},
+                    said=self._said,
+                    shared=self._shared,
+                )
+            )
+            if diversion.decision.hold is not None:
+                await self._stage.diverting.give_up(diversion_id, driver_id)
+
+    def _free_of(self, lot: Lot, at: datetime) -> int | None:
+        report = self._stage.shown(lot.lot_id).report
+        if report is None or not report.believed_at(at) or report.state is not LotState.OPEN:
+            return None
+        return report.free
+
+
+def _by_time(observations: Iterable[Observation]) -> Iterator[tuple[datetime, list[Observation]]]:
+    for at, together in groupby(observations, key=lambda one: one.observed_at):
+        yield at, list(together)
+
+
+def _text(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+class _lines:  # noqa: N801 (reads as a function in `with`)
+    """Writes JSON lines to a file, or nowhere."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None if path is None else path.open("w", encoding="utf-8")
+
+    def __enter__(self) -> Callable[[Mapping[str, Any]], None]:
+        return self._write
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")

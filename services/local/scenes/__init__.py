@@ -1,0 +1,1 @@
+"""Scenes that come with the project: who shares with whom, made for the demo."""

@@ -1,0 +1,16 @@
+"""The registry: where the parties agree. Lots, entrances, hospitals, agreements, and the sources that report.
+
+    answers   GET/PUT /v1/lots/{id}, POST …/pause, …/resume · GET/PUT /v1/hospitals/{id}
+              GET/PUT/DELETE /v1/agreements/{id} · GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
+    reads     records (the register)
+    writes    records (the register); it is the only service that does
+
+The promise: nothing is registered that can't be true (an entrance a kilometre off, a datum not said, more lent than
+there is), each refusal names the field and the fix, and putting the same again changes nothing. With Postgres away it
+answers 503 and has changed nothing; nobody is diverted by the registry, so it may be away for minutes.
+
+    app        assembles                        api          HTTP in, HTTP out
+    params     what may be sent                 views        what is answered
+    scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
+    yaml_text  YAML as scene files use it       enrolling    sources and their keys
+"""

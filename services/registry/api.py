@@ -1,0 +1,247 @@
+"""HTTP in, HTTP out. Every address asks for the admin token; putting the same again changes nothing."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from bowei.domain.agreements import AgreementId
+from bowei.domain.directory import Directory
+from bowei.domain.lots import HospitalId, Lot, LotId, SourceId
+from bowei.domain.problems import FieldError, Refused
+from bowei.observability.bodies import RequestLimits, RequestRules
+from bowei.observability.problems import problem_responses
+from bowei.records.registering import Source, StillInUse, UnknownReference
+from services.registry import plausible, yaml_text
+from services.registry.enrolling import enrolled, faults_of_source
+from services.registry.params import ID_PATTERN, AgreementIn, HospitalIn, LotIn, SourceIn
+from services.registry.scene import check_scene, read_scene
+from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view
+from services.registry.wiring import Wired, only_admins
+
+_log = logging.getLogger(__name__)
+_YAML = "application/yaml"
+_SCENE_PATH = "/v1/scene"
+
+RULES = RequestRules(
+    by_prefix={
+        _SCENE_PATH: RequestLimits(
+            body_bytes=yaml_text.LARGEST_BYTES, total_s=60.0, content_types=("application/json", _YAML)
+        )
+    }
+)
+"""A scene is larger than other bodies, may be YAML, and takes longer to read."""
+
+router = APIRouter(
+    prefix="/v1", dependencies=[Depends(only_admins)], responses=problem_responses(400, 401, 404, 409, 422, 503)
+)
+
+_Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
+LotIdPath = Annotated[_Id, Path(alias="lot_id")]
+HospitalIdPath = Annotated[_Id, Path(alias="hospital_id")]
+AgreementIdPath = Annotated[_Id, Path(alias="agreement_id")]
+SourceIdPath = Annotated[_Id, Path(alias="source_id")]
+
+
+@router.get("/lots", operation_id="listRegisteredLots")
+async def list_lots(wiring: Wired) -> View:
+    """List all lots."""
+    directory = await wiring.register.directory()
+    return listed([lot_view(lot) for _, lot in sorted(directory.lots.items())])
+
+
+@router.get("/lots/{lot_id}", operation_id="getRegisteredLot")
+async def get_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+    """Show one lot."""
+    return lot_view(_known_lot(await wiring.register.directory(), lot_id))
+
+
+@router.put("/lots/{lot_id}", operation_id="putLot", responses={201: {"description": "Registered"}})
+async def put_lot(lot_id: LotIdPath, sent: LotIn, wiring: Wired, response: Response) -> View:
+    """Register a lot, or change it."""
+    directory = await wiring.register.directory()
+    known = directory.lots.get(LotId(lot_id))
+    lot = sent.lot(lot_id, sent.timezone, paused_now=known is not None and known.paused)
+    _refuse_faulty([*plausible.of_lot(lot), *plausible.of_own_lot(lot, directory.hospitals.values())])
+    with _answered():
+        await wiring.register.put_lots([lot])
+    response.status_code = 200 if known else 201
+    _log.info("lot_registered", extra={"lot_id": lot_id})
+    return lot_view(lot)
+
+
+@router.post("/lots/{lot_id}/pause", operation_id="pauseLot")
+async def pause_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+    """Stop all new holds on a lot, at once; holds that were promised stay."""
+    return await _pause(lot_id, wiring, paused=True)
+
+
+@router.post("/lots/{lot_id}/resume", operation_id="resumeLot")
+async def resume_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+    """Let a paused lot take holds again."""
+    return await _pause(lot_id, wiring, paused=False)
+
+
+@router.get("/hospitals", operation_id="listRegisteredHospitals")
+async def list_hospitals(wiring: Wired) -> View:
+    """List all hospitals."""
+    directory = await wiring.register.directory()
+    return listed([hospital_view(hospital) for _, hospital in sorted(directory.hospitals.items())])
+
+
+@router.get("/hospitals/{hospital_id}", operation_id="getRegisteredHospital")
+async def get_hospital(hospital_id: HospitalIdPath, wiring: Wired) -> View:
+    """Show one hospital."""
+    hospital = await wiring.register.find_hospital(HospitalId(hospital_id))
+    if hospital is None:
+        raise Refused("unknown_hospital")
+    return hospital_view(hospital)
+
+
+@router.put("/hospitals/{hospital_id}", operation_id="putHospital", responses={201: {"description": "Registered"}})
+async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wiring: Wired, response: Response) -> View:
+    """Register a hospital, or change it. Its lot comes first."""
+    directory = await wiring.register.directory()
+    hospital = sent.hospital(hospital_id)
+    _refuse_faulty(plausible.of_hospital(hospital, directory.lots))
+    with _answered():
+        await wiring.register.put_hospitals([hospital])
+    response.status_code = 200 if hospital.hospital_id in directory.hospitals else 201
+    _log.info("hospital_registered", extra={"hospital_id": hospital_id})
+    return hospital_view(hospital)
+
+
+@router.get("/agreements", operation_id="listAgreements")
+async def list_agreements(wiring: Wired) -> View:
+    """List all agreements."""
+    directory = await wiring.register.directory()
+    return listed([agreement_view(one) for one in sorted(directory.agreements, key=lambda one: one.agreement_id)])
+
+
+@router.get("/agreements/{agreement_id}", operation_id="getAgreement")
+async def get_agreement(agreement_id: AgreementIdPath, wiring: Wired) -> View:
+    """Show one agreement."""
+    directory = await wiring.register.directory()
+    found = [one for one in directory.agreements if one.agreement_id == agreement_id]
+    if not found:
+        raise Refused("unknown_agreement")
+    return agreement_view(found[0])
+
+
+@router.put("/agreements/{agreement_id}", operation_id="putAgreement", responses={201: {"description": "Registered"}})
+async def put_agreement(agreement_id: AgreementIdPath, sent: AgreementIn, wiring: Wired, response: Response) -> View:
+    """Register an agreement, or change it. Lending less than is held only stops new holds."""
+    directory = await wiring.register.directory()
+    paused = {one.agreement_id: one.paused for one in directory.agreements}
+    agreement = sent.agreement(agreement_id, paused_now=paused.get(AgreementId(agreement_id), False))
+    _refuse_faulty(plausible.of_agreement(agreement, directory.lots, directory.hospitals))
+    with _answered():
+        await wiring.register.put_agreements([agreement])
+    response.status_code = 200 if agreement.agreement_id in paused else 201
+    _log.info("agreement_registered", extra={"agreement_id": agreement_id})
+    return agreement_view(agreement)
+
+
+@router.delete("/agreements/{agreement_id}", operation_id="removeAgreement", status_code=204)
+async def remove_agreement(agreement_id: AgreementIdPath, wiring: Wired) -> None:
+    """End an agreement that was never used; one that was is paused, or given a last day."""
+    with _answered():
+        await wiring.register.remove_agreement(AgreementId(agreement_id))
+    _log.info("agreement_removed", extra={"agreement_id": agreement_id})
+
+
+@router.get("/sources", operation_id="listSources")
+async def list_sources(wiring: Wired) -> View:
+    """List all sources; keys are not kept and not shown."""
+    sources = await wiring.register.sources()
+    return listed([source_view(source) for source in sorted(sources, key=lambda one: one.source_id)])
+
+
+@router.get("/sources/{source_id}", operation_id="getSource")
+async def get_source(source_id: SourceIdPath, wiring: Wired) -> View:
+    """Show one source."""
+    known = _find_source(await wiring.register.sources(), source_id)
+    if known is None:
+        raise Refused("unknown_source")
+    return source_view(known)
+
+
+@router.put("/sources/{source_id}", operation_id="putSource", responses={201: {"description": "Registered"}})
+async def put_source(source_id: SourceIdPath, sent: SourceIn, wiring: Wired, response: Response) -> View:
+    """Register a source, or change it. A native one's `key` is in the answer that made it, and never again."""
+    directory = await wiring.register.directory()
+    _refuse_faulty(faults_of_source(sent, directory.lots))
+    known = _find_source(await wiring.register.sources(), source_id)
+    source, key = enrolled(source_id, sent, known)
+    with _answered():
+        await wiring.register.put_sources([source])
+    response.status_code = 200 if known else 201
+    _log.info("source_registered", extra={"source_id": source_id, "key_made": key is not None})
+    return source_view(source, key)
+
+
+@router.put(
+    "/scene",
+    operation_id="putScene",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {_YAML: {"schema": {"type": "string"}}, "application/json": {"schema": {"type": "object"}}},
+        }
+    },
+)
+async def put_scene(request: Request, wiring: Wired) -> View:
+    """Register a whole scene (docs/scene-file.md); `keys` holds the keys made for new native sources, once."""
+    body = await request.body()
+    directory, sources = await wiring.register.directory(), await wiring.register.sources()
+    is_yaml = request.headers.get("content-type", "").lower().startswith(_YAML)
+    # In a thread: half a megabyte of YAML takes seconds to read.
+    sent = await asyncio.to_thread(lambda: read_scene(yaml_text.read_yaml(body) if is_yaml else json.loads(body)))
+    scene = check_scene(sent, directory, sources)
+    with _answered():
+        await wiring.register.put_lots(scene.lots)
+        await wiring.register.put_hospitals(scene.hospitals)
+        await wiring.register.put_agreements(scene.agreements)
+        await wiring.register.put_sources(scene.sources)
+    counts = {name: len(getattr(scene, name)) for name in ("lots", "hospitals", "agreements", "sources")}
+    _log.info("scene_registered", extra=counts)
+    return {**counts, "keys": dict(scene.keys)}
+
+
+async def _pause(lot_id: str, wiring: Wired, *, paused: bool) -> View:
+    with _answered():
+        await wiring.register.pause_lot(LotId(lot_id), paused=paused)
+    _log.info("lot_paused" if paused else "lot_resumed", extra={"lot_id": lot_id})
+    return lot_view(_known_lot(await wiring.register.directory(), lot_id))
+
+
+def _known_lot(directory: Directory, lot_id: str) -> Lot:
+    lot = directory.lots.get(LotId(lot_id))
+    if lot is None:
+        raise Refused("unknown_lot")
+    return lot
+
+
+def _find_source(sources: Iterable[Source], source_id: str) -> Source | None:
+    return next((source for source in sources if source.source_id == SourceId(source_id)), None)
+
+
+def _refuse_faulty(faults: Iterable[FieldError]) -> None:
+    found = tuple(faults)
+    if found:
+        raise Refused("invalid_request", errors=found)
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Answer what the register refuses."""
+    try:
+        yield
+    except UnknownReference as error:
+        raise Refused(error.code) from error
+    except StillInUse as error:
+        raise Refused("still_in_use") from error

@@ -1,0 +1,314 @@
+"""What may be sent to the registry, alone or inside a scene, and how it becomes the domain's values.
+
+Here a field is checked by itself; what needs a second lot, hospital or agreement to be judged is in `plausible`.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date, time, timedelta
+from functools import cache
+from typing import Annotated, Self
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow
+from bowei.domain.lots import Entrance, GateThresholds, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
+from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_wgs84
+from bowei.records.registering import SourceKind
+
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+_NO_CONTROLS = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
+"""No control characters, and none that turn the direction of writing, which can make one name look like another."""
+_TWO_READINGS_M = 20.0
+_CAPACITY_MOST = 100_000
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+
+Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+Words = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, min_length=1, max_length=200)]
+Count = Annotated[int, Field(ge=0, le=_CAPACITY_MOST)]
+
+
+def _wrong(code: str) -> PydanticCustomError:
+    return PydanticCustomError(code, "see bowei.domain.problems")
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _zone(name: str) -> str:
+    if name not in _zones():
+        raise _wrong("bad_timezone")
+    return name
+
+
+def _clock(text: str) -> str:
+    if not _CLOCK.fullmatch(text):
+        raise _wrong("bad_window")
+    return text
+
+
+def _day(text: str) -> str:
+    try:
+        known = date.fromisoformat(text).isoformat()
+    except ValueError:
+        known = ""
+    if known != text:  # fromisoformat also reads 20260101 and 2026-W01-4
+        raise _wrong("bad_time")
+    return text
+
+
+Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+ClockText = Annotated[str, AfterValidator(_clock)]
+DayText = Annotated[str, AfterValidator(_day)]
+
+
+class NameIn(BaseModel):
+    """A name in both languages."""
+
+    model_config = _STRICT
+    zh: Words
+    en: Words
+
+    def name(self) -> Name:
+        """Give the domain's value."""
+        return Name(zh=self.zh, en=self.en)
+
+
+class Reading(BaseModel):
+    """A pair of degrees, with its datum."""
+
+    model_config = _STRICT
+    lat: float
+    lon: float
+    datum: Annotated[Datum, Field(strict=False)]
+
+    @model_validator(mode="after")
+    def _check_axes(self) -> Self:
+        if code := axes_fault(self.lat, self.lon, self.datum):
+            raise _wrong(code)
+        return self
+
+    def point(self) -> Point:
+        """Give the place in WGS-84."""
+        return to_wgs84(self.lat, self.lon, self.datum)
+
+
+class PositionIn(Reading):
+    """A place; a second reading of it in another datum guards against a wrong label."""
+
+    also: Reading | None = None
+
+    @model_validator(mode="after")
+    def _check_readings_agree(self) -> Self:
+        if self.also is not None and distance_m(self.point(), self.also.point()) > _TWO_READINGS_M:
+            raise _wrong("datum_mismatch")
+        return self
+
+
+def axes_fault(lat: float, lon: float, datum: Datum) -> str | None:
+    """Say by its code what can't be right about a pair of degrees."""
+    if abs(lat) > 180 or abs(lon) > 180:
+        return "metres_as_degrees" if max(abs(lat), abs(lon)) > 1_000 else "out_of_range"
+    if abs(lat) > 90:
+        return "swapped_axes" if abs(lon) <= 90 else "out_of_range"
+    # GCJ-02 and BD-09 are in use only there, so a pair elsewhere is mistaken; often it is merely the wrong way round.
+    if datum is not Datum.WGS84 and not in_mainland_box(lat, lon):
+        return "swapped_axes" if in_mainland_box(lon, lat) else "out_of_range"
+    return None
+
+
+class EntranceIn(BaseModel):
+    """Where a car enters a lot."""
+
+    model_config = _STRICT
+    entrance_id: Identifier
+    name: NameIn
+    location: PositionIn
+
+    def entrance(self) -> Entrance:
+        """Give the domain's value."""
+        return Entrance(self.entrance_id, self.name.name(), self.location.point())
+
+
+class LotFields(BaseModel):
+    """A car park run as one, but for its id and time zone, which a scene says otherwise."""
+
+    model_config = _STRICT
+    kind: Annotated[LotKind, Field(strict=False)]
+    name: NameIn
+    capacity: Count
+    location: PositionIn
+    entrances: Annotated[list[EntranceIn], Field(min_length=1, max_length=50)]
+    block: Identifier | None = None
+    barrier_link: bool = False
+    max_height_cm: Annotated[int, Field(ge=100, le=600)] | None = None
+    classes: dict[str, Count] = Field(default_factory=dict, description="Spaces of class disabled and ev.")
+    paused: bool | None = Field(default=None, description="Absent: stays as it is.")
+    synthetic: bool = False
+
+    @field_validator("classes")
+    @classmethod
+    def _check_classes(cls, classes: Mapping[str, int]) -> Mapping[str, int]:
+        if not set(classes) <= {SpaceClass.DISABLED, SpaceClass.EV}:
+            raise _wrong("unknown_option")
+        return classes
+
+    def lot(self, lot_id: str, timezone: str, *, paused_now: bool) -> Lot:
+        """Give the domain's value; where the sender does not say, it stays paused or not as it is."""
+        return Lot(
+            lot_id=LotId(lot_id),
+            kind=self.kind,
+            name=self.name.name(),
+            timezone=timezone,
+            capacity=self.capacity,
+            location=self.location.point(),
+            entrances=tuple(entrance.entrance() for entrance in self.entrances),
+            block=self.block or "",
+            barrier_link=self.barrier_link,
+            max_height_cm=self.max_height_cm,
+            classes={SpaceClass(name): count for name, count in self.classes.items()},
+            paused=paused_now if self.paused is None else self.paused,
+            synthetic=self.synthetic,
+        )
+
+
+class LotIn(LotFields):
+    """A car park run as one."""
+
+    timezone: Zone
+
+
+class ThresholdsIn(BaseModel):
+    """At how many free spaces the gate's state changes."""
+
+    model_config = _STRICT
+    filling_at: Count = 12
+    full_at: Count = 0
+    leave_full_at: Count = 3
+    leave_filling_at: Count = 18
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        rising = self.full_at < self.leave_full_at and self.filling_at < self.leave_filling_at
+        if not rising or self.full_at > self.filling_at:
+            raise _wrong("bad_thresholds")
+        return self
+
+
+class HospitalIn(BaseModel):
+    """A hospital, its own lot, its door and its gate."""
+
+    model_config = _STRICT
+    name: NameIn
+    lot_id: Identifier
+    door: PositionIn
+    gate: PositionIn
+    block: Identifier | None = None
+    radius_m: Annotated[int, Field(ge=100, le=20_000)] = 2_000
+    thresholds: ThresholdsIn = Field(default_factory=ThresholdsIn)
+
+    def hospital(self, hospital_id: str) -> Hospital:
+        """Give the domain's value."""
+        return Hospital(
+            hospital_id=HospitalId(hospital_id),
+            name=self.name.name(),
+            lot_id=LotId(self.lot_id),
+            door=self.door.point(),
+            gate=self.gate.point(),
+            block=self.block or "",
+            radius_m=self.radius_m,
+            thresholds=GateThresholds(**self.thresholds.model_dump()),
+        )
+
+
+class WindowIn(BaseModel):
+    """Hours of some weekdays in which spaces of one class are lent, in the lot's local time."""
+
+    model_config = _STRICT
+    space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
+    spaces: Count
+    days: Annotated[list[int], Field(min_length=1, max_length=7)] = Field(default_factory=lambda: sorted(EVERY_DAY))
+    starts: ClockText = "00:00"
+    stops: ClockText = "00:00"
+
+    @field_validator("days")
+    @classmethod
+    def _check_days(cls, days: list[int]) -> list[int]:
+        if not set(days) <= EVERY_DAY or len(set(days)) != len(days):
+            raise _wrong("bad_window")
+        return days
+
+    def window(self) -> LendingWindow:
+        """Give the domain's value."""
+        return LendingWindow(
+            space_class=self.space_class,
+            spaces=self.spaces,
+            days=frozenset(self.days),
+            starts=time.fromisoformat(self.starts),
+            stops=time.fromisoformat(self.stops),
+        )
+
+
+class AgreementIn(BaseModel):
+    """One lot lends to one hospital."""
+
+    model_config = _STRICT
+    lot_id: Identifier
+    hospital_id: Identifier
+    windows: Annotated[list[WindowIn], Field(min_length=1, max_length=50)]
+    margin: Count = 0
+    max_stay_s: Annotated[int, Field(ge=600, le=604_800)] = 43_200
+    valid_from: DayText | None = Field(default=None, description="Local date, included.")
+    valid_to: DayText | None = Field(default=None, description="Local date, included.")
+    paused: bool | None = Field(default=None, description="Absent: stays as it is.")
+
+    @field_validator("valid_to")
+    @classmethod
+    def _check_dates(cls, valid_to: str | None, info: ValidationInfo) -> str | None:
+        valid_from = info.data.get("valid_from")
+        if valid_to is not None and valid_from is not None and valid_to < valid_from:
+            raise _wrong("bad_dates")
+        return valid_to
+
+    def agreement(self, agreement_id: str, *, paused_now: bool) -> Agreement:
+        """Give the domain's value; where the sender does not say, it stays paused or not as it is."""
+        return Agreement(
+            agreement_id=AgreementId(agreement_id),
+            lot_id=LotId(self.lot_id),
+            hospital_id=HospitalId(self.hospital_id),
+            windows=tuple(window.window() for window in self.windows),
+            margin=self.margin,
+            max_stay=timedelta(seconds=self.max_stay_s),
+            valid_from=None if self.valid_from is None else date.fromisoformat(self.valid_from),
+            valid_to=None if self.valid_to is None else date.fromisoformat(self.valid_to),
+            paused=paused_now if self.paused is None else self.paused,
+        )
+
+
+class SourceIn(BaseModel):
+    """A feed that reports. `new_key` makes a native source's key anew; the old one ends at once."""
+
+    model_config = _STRICT
+    kind: Annotated[SourceKind, Field(strict=False)]
+    public_key: Annotated[str, StringConstraints(max_length=8_192)] | None = Field(
+        default=None, description="Of a citybrain source: its RSA public key, PEM."
+    )
+    suspended: bool | None = Field(default=None, description="Absent: stays as it is.")
+    lots: Annotated[dict[Words, Identifier], Field(max_length=2_000)] = Field(
+        default_factory=dict, description="The source's own code of a lot, and the lot."
+    )
+    new_key: bool = False

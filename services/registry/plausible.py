@@ -1,0 +1,101 @@
+"""What can't be true of lots, hospitals and agreements: rules that need more than one field to be judged.
+
+Each function yields the errors of one value, with paths inside it; `under` puts them in their place in a scene.
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from shapely.geometry import Point as Pin
+from shapely.geometry.base import BaseGeometry
+
+from bowei.domain.agreements import Agreement, LendingWindow
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
+from bowei.domain.places import Point, distance_m
+from bowei.domain.problems import FieldError
+
+ENTRANCE_WITHIN_M = 1_000.0
+DOOR_WITHIN_M = 2_000.0
+_FORGIVEN_DEGREES = 0.0002
+"""About 20 m: blocks are drawn by hand, and lots stand at their edge."""
+
+
+def under(path: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:
+    """Put errors under a path."""
+    for error in errors:
+        yield dataclasses.replace(error, field=f"{path}.{error.field}" if error.field else path)
+
+
+def of_lot(lot: Lot, area: BaseGeometry | None = None) -> Iterator[FieldError]:
+    """Yield what can't be true of a lot; `area` is its block's, in (lon, lat) degrees WGS-84."""
+    if sum(lot.classes.values()) > lot.capacity:
+        yield FieldError("classes", "classes_above_capacity")
+    for index in repeated(entrance.entrance_id for entrance in lot.entrances):
+        yield FieldError(f"entrances[{index}].entrance_id", "duplicate_id")
+    for index, entrance in enumerate(lot.entrances):
+        yield from _near(f"entrances[{index}].location", entrance.point, lot.location, ENTRANCE_WITHIN_M)
+    if area is not None and not area.covers(Pin(lot.location.lon, lot.location.lat)):
+        swapped = area.covers(Pin(lot.location.lat, lot.location.lon))
+        if swapped or area.distance(Pin(lot.location.lon, lot.location.lat)) > _FORGIVEN_DEGREES:
+            yield FieldError("location", "swapped_axes" if swapped else "outside_block")
+
+
+def of_hospital(hospital: Hospital, lots: Mapping[LotId, Lot]) -> Iterator[FieldError]:
+    """Yield what can't be true of a hospital, given the lots there are."""
+    own = lots.get(hospital.lot_id)
+    if own is None:
+        yield FieldError("lot_id", "unknown_lot")
+        return
+    if own.kind is not LotKind.HOSPITAL:
+        yield FieldError("lot_id", "not_a_hospital_lot")
+    yield from _near("door", hospital.door, own.location, DOOR_WITHIN_M)
+    yield from _near("gate", hospital.gate, own.location, DOOR_WITHIN_M)
+
+
+def of_own_lot(lot: Lot, hospitals: Iterable[Hospital]) -> Iterator[FieldError]:
+    """Yield what would no longer be true of the registered hospitals whose own lot this is."""
+    for hospital in hospitals:
+        if hospital.lot_id == lot.lot_id:
+            for fault in of_hospital(hospital, {lot.lot_id: lot}):
+                yield FieldError("kind" if fault.field == "lot_id" else "location", fault.code)
+
+
+def of_agreement(
+    agreement: Agreement, lots: Mapping[LotId, Lot], hospitals: Mapping[HospitalId, Hospital]
+) -> Iterator[FieldError]:
+    """Yield what can't be true of an agreement, given the lots and hospitals there are."""
+    lot, hospital = lots.get(agreement.lot_id), hospitals.get(agreement.hospital_id)
+    if hospital is None:
+        yield FieldError("hospital_id", "unknown_hospital")
+    elif hospital.lot_id == agreement.lot_id:
+        yield FieldError("lot_id", "lends_to_itself")
+    if lot is None:
+        yield FieldError("lot_id", "unknown_lot")
+    else:
+        for index, window in enumerate(agreement.windows):
+            if window.spaces > _spaces_of(lot, window):
+                yield FieldError(f"windows[{index}].spaces", "lent_above_capacity")
+    if agreement.margin > max(window.spaces for window in agreement.windows):
+        yield FieldError("margin", "margin_above_lent")
+
+
+def repeated(names: Iterable[str]) -> Iterator[int]:
+    """Yield the index of each name that occurred before."""
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        if seen[name]:
+            yield index
+        seen[name] += 1
+
+
+def _near(path: str, place: Point, lot: Point, within_m: float) -> Iterator[FieldError]:
+    if distance_m(place, lot) > within_m:
+        swapped = distance_m(Point(place.lon, place.lat), lot) <= within_m if abs(place.lon) <= 90 else False
+        yield FieldError(path, "swapped_axes" if swapped else "too_far_from_lot")
+
+
+def _spaces_of(lot: Lot, window: LendingWindow) -> int:
+    if window.space_class is SpaceClass.STANDARD:
+        return lot.capacity - sum(lot.classes.values())
+    return lot.classes.get(window.space_class, 0)

@@ -1,0 +1,48 @@
+"""What the registry's endpoints are given, and who may call them."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from bowei.domain.problems import Refused
+from bowei.records.registering import Register
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The collaborators of the registry."""
+
+    register: Register
+    admin_token_sha256: bytes = field(repr=False)
+
+
+def wiring_of(request: Request) -> Wiring:
+    """Give the wiring of the app that answers `request`."""
+    wiring = request.app.state.wiring
+    if not isinstance(wiring, Wiring):
+        raise TypeError("the app was not wired")
+    return wiring
+
+
+Wired = Annotated[Wiring, Depends(wiring_of)]
+
+
+def only_admins(request: Request, wiring: Wired) -> None:
+    """Let pass who carries the admin token; compared in constant time.
+
+    Raises:
+        Refused: key_missing or key_wrong.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Refused("key_missing")
+    if not hmac.compare_digest(sha256_of(token.strip()), wiring.admin_token_sha256):
+        raise Refused("key_wrong")
+
+
+def sha256_of(secret: str) -> bytes:
+    """Give what is kept of a random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,81 @@
+"""The records room behind its ports, in memory or in Postgres, with a clock that only the test moves."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from bowei.domain.clock import SteppedClock
+from bowei.records.clock import step_replay
+from bowei.records.connecting import connect
+from bowei.records.holding import HoldBook
+from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.migrating import migrate
+from bowei.records.postgres_holding import PostgresHoldBook
+from bowei.records.postgres_registering import PostgresRegister
+from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.registering import Register
+from bowei.records.reporting import ReportJournal
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One records room: its ports, and the hand on its clock."""
+
+    book: HoldBook
+    journal: ReportJournal
+    register: Register
+    step_to: Callable[[datetime], Coroutine[Any, Any, None]]
+
+
+def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
+    """Give the ports of a room in memory."""
+
+    async def step_to(instant: datetime) -> None:
+        clock.step_to(instant)
+
+    return Stores(InMemoryHoldBook(records), InMemoryReportJournal(records), InMemoryRegister(records), step_to)
+
+
+@asynccontextmanager
+async def postgres_stores(url: str) -> AsyncIterator[tuple[Stores, asyncpg.Pool]]:
+    """Give the ports of the room in a prepared database, and the connections behind them."""
+    pool = await connect(url, most_connections=4, check_durable=False)
+    try:
+        book, journal = PostgresHoldBook(pool), PostgresReportJournal(pool)
+        yield Stores(book, journal, PostgresRegister(pool), lambda instant: step_replay(pool, instant)), pool
+        await book.close()
+        await journal.close()
+    finally:
+        await pool.close()
+
+
+async def prepare(admin_url: str, url: str, name: str) -> None:
+    """Make a database, migrated once for many tests.
+
+    Its commits don't wait for the disk: these tests stop no server, and other suites ask what outlives one.
+    """
+    admin = await asyncpg.connect(admin_url)
+    try:
+        await admin.execute(f"CREATE DATABASE {name}")
+        await admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    finally:
+        await admin.close()
+    await migrate(url)
+
+
+async def empty(pool: asyncpg.Pool) -> None:
+    """Take everything out of the room; deleting is ten times as fast as truncating where there is little."""
+    async with pool.acquire() as connection:
+        deletions = await connection.fetchval(
+            "SELECT string_agg(format('DELETE FROM bowei.%I', tablename), ';') FROM pg_tables"
+            " WHERE schemaname = 'bowei' AND tablename NOT IN ('clock', 'directory_version', 'migration')"
+        )
+        async with connection.transaction():
+            # Foreign keys are not looked at, so that the order does not matter.
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            await connection.execute(deletions)
+            await connection.execute("UPDATE bowei.directory_version SET version = 0")

@@ -1,0 +1,103 @@
+"""The one rule that exists twice: what is lent at an instant, in the domain and in the ledger's SQL."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bowei.domain.agreements import Agreement, LendingWindow
+from bowei.domain.lots import SpaceClass
+from bowei.records.connecting import connect
+from bowei.records.postgres_registering import PostgresRegister
+from tests.contract.block import FIRST, MALL, MALL_FIRST, OWN, a_hospital, a_lot
+from tests.contract.stores import empty
+
+ZONES = ["Asia/Shanghai", "Europe/Zurich", "America/St_Johns", "Australia/Lord_Howe", "UTC"]
+CHANGES = [
+    datetime.fromisoformat("2026-03-29T02:00"),  # Zürich's clocks go from 02:00 to 03:00
+    datetime.fromisoformat("2026-10-25T02:00"),  # and from 03:00 back to 02:00
+    datetime.fromisoformat("2026-04-05T01:30"),  # Lord Howe's go back by half an hour
+    datetime.fromisoformat("2026-03-02T00:00"),
+    datetime.fromisoformat("2026-03-02T22:00"),
+    datetime.fromisoformat("2027-01-01T00:00"),
+]
+"""Wall-clock times at which something happens."""
+
+wall_clocks = st.builds(
+    lambda near, off: near + off,
+    st.sampled_from(CHANGES),
+    st.one_of(
+        st.sampled_from([timedelta(microseconds=n) for n in (-1, 0, 1)]),
+        st.timedeltas(timedelta(days=-3), timedelta(days=3)),
+    ),
+)
+instants = st.builds(
+    lambda wall, zone, fold: wall.replace(tzinfo=ZoneInfo(zone), fold=fold),
+    wall_clocks,
+    st.sampled_from(ZONES),
+    st.integers(0, 1),
+)
+hours = st.one_of(st.sampled_from([time(0), time(2), time(2, 30), time(3), time(6), time(22)]), st.times())
+windows = st.builds(
+    LendingWindow,
+    st.sampled_from(SpaceClass),
+    st.integers(0, 9),
+    st.frozensets(st.integers(1, 7), min_size=1),
+    hours,
+    hours,
+)
+days = st.one_of(st.none(), st.sampled_from([moment.date() for moment in CHANGES]))
+agreements = st.builds(
+    Agreement,
+    agreement_id=st.just(MALL_FIRST),
+    lot_id=st.just(MALL),
+    hospital_id=st.just(FIRST),
+    windows=st.lists(windows, max_size=4).map(tuple),
+    valid_from=days,
+    valid_to=days,
+    paused=st.sampled_from([False, False, False, True]),
+)
+NIGHT = Agreement(
+    MALL_FIRST, MALL, FIRST, (LendingWindow(SpaceClass.STANDARD, 5, frozenset({7}), time(2, 30), time(2, 30)),)
+)
+
+
+@pytest.fixture
+async def pool(ledger_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Give connections to an emptied ledger with one lot and one hospital."""
+    pool = await connect(ledger_url, most_connections=2, check_durable=False)
+    await empty(pool)
+    register = PostgresRegister(pool)
+    await register.put_lots([a_lot(MALL, 50), a_lot(OWN, 5)])
+    await register.put_hospitals([a_hospital(FIRST)])
+    yield pool
+    await pool.close()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(agreement=NIGHT, zone="Europe/Zurich", at=datetime(2026, 3, 29, 2, 30, tzinfo=ZoneInfo("Europe/Zurich")))
+@example(agreement=NIGHT, zone="Europe/Zurich", at=datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Zurich")))
+@given(agreement=agreements, zone=st.sampled_from(ZONES), at=instants)
+async def test_the_ledger_lends_what_the_domain_says(
+    pool: asyncpg.Pool, agreement: Agreement, zone: str, at: datetime
+) -> None:
+    """Shows that SQL and Python agree on windows, weekdays, last days and the days on which clocks change."""
+    register = PostgresRegister(pool)
+    await register.put_lots([a_lot(MALL, 50, timezone=zone)])
+    await register.put_agreements([agreement])
+    rows = await pool.fetch("SELECT * FROM bowei.lent_at($1, $2)", at, [MALL_FIRST])
+    assert {row["space_class"]: row["spaces"] for row in rows} == agreement.lent_at(at, ZoneInfo(zone))
+
+
+async def test_a_paused_lot_lends_nothing_in_the_ledger(pool: asyncpg.Pool) -> None:
+    """Shows the one thing that SQL knows beyond the agreement: the lot's own pause."""
+    register = PostgresRegister(pool)
+    await register.put_agreements([NIGHT])
+    await register.pause_lot(MALL, paused=True)
+    at = datetime(2026, 3, 1, 3, tzinfo=ZoneInfo("Asia/Shanghai"))
+    assert NIGHT.lent_at(at, ZoneInfo("Asia/Shanghai"))
+    assert await pool.fetch("SELECT * FROM bowei.lent_at($1, $2)", at, [MALL_FIRST]) == []

@@ -1,0 +1,251 @@
+"""Ingest on stores in memory: two lots of one source, one lot of another, and a clock that moves when told."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from httpx2 import ASGITransport, AsyncClient, Response
+from prometheus_client import CollectorRegistry
+from typing_extensions import override
+
+from bowei.domain.clock import SteppedClock
+from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
+from bowei.domain.observations import Passage
+from bowei.domain.offering import Report
+from bowei.domain.places import Point
+from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.in_memory import InMemoryLiveState
+from bowei.records.failures import StoreFailure
+from bowei.records.in_memory import InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.registering import Source, SourceKind
+from bowei.records.reporting import Judged, Recorded, ReportJournal
+from services.ingest.api import create_api
+from services.ingest.citybrain.envelope import seal
+from services.ingest.copying import Copying
+from services.ingest.measures import Measures
+from services.ingest.receiving import Receiving
+from services.ingest.sources import Sources
+from services.ingest.uploading import Uploads
+from services.ingest.wiring import Wiring
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday, 2 March 2026, 09:00 in Hangzhou."""
+KEY = "malls.a-secret-that-only-the-malls-know"
+OTHER_KEY = "office.a-secret-that-only-the-office-knows"
+SUSPENDED_KEY = "liar.a-secret-of-somebody-who-lied"
+PLATE_KEY = b"a key of 32 bytes for the plates."
+MALL, EMPORIUM, OFFICE = LotId("mall"), LotId("emporium"), LotId("office")
+HERE = Point(30.2552, 120.1582)
+CITYBRAIN_KEY = generate_private_key(65537, 1024)  # noqa: S505 (the protocol's size)
+Item = dict[str, object]
+
+
+class LosableJournal(ReportJournal):
+    """A journal in memory that can be told to fail as a lost server would, before or after its commit."""
+
+    def __init__(self, records: InMemoryRecords) -> None:
+        self._journal = InMemoryReportJournal(records)
+        self.failing: StoreFailure | None = None
+        self.commits_first = False
+        self.passages: list[tuple[Passage, bool]] = []
+        self.order: list[str] = []
+        """What was recorded, in the order in which it was."""
+
+    @override
+    async def record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
+        if self.failing is not None and not self.commits_first:
+            raise self.failing
+        self.order += ["observation"] * len(judged)
+        recorded = await self._journal.record(judged)
+        if self.failing is not None:
+            raise self.failing
+        return recorded
+
+    @override
+    async def record_passage(self, passage: Passage, *, moves_count: bool) -> Recorded:
+        if self.failing is not None:
+            raise self.failing
+        self.order.append("passage")
+        self.passages.append((passage, moves_count))
+        return await self._journal.record_passage(passage, moves_count=moves_count)
+
+    @override
+    async def reports(self) -> Mapping[LotId, Report]:
+        if self.failing is not None:
+            raise self.failing
+        return await self._journal.reports()
+
+
+def a_lot(lot_id: LotId, capacity: int) -> Lot:
+    """Give a mall by the lake."""
+    entrance = Entrance("north", Name("北口", "North"), HERE)
+    return Lot(lot_id, LotKind.MALL, Name("商场", "Mall"), "Asia/Shanghai", capacity, HERE, (entrance,))
+
+
+def sha256(key: str) -> bytes:
+    """Give what the register keeps of a key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def public_pem() -> str:
+    """Give the public half of the City Brain client's key."""
+    return CITYBRAIN_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+class SlowLiveState(InMemoryLiveState):
+    """A live state that does not answer: it lets a caller wait, and fails."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times_asked = 0
+
+    @override
+    async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
+        self.times_asked += 1
+        await asyncio.sleep(0.2)
+        raise LiveStateAway("no answer")
+
+
+class IngestWorld:
+    """Everything around one ingest app that a test may look at or disturb."""
+
+    def __init__(self, live: InMemoryLiveState) -> None:
+        self.clock = SteppedClock(NOW)
+        self.records = InMemoryRecords(self.clock)
+        self.register = InMemoryRegister(self.records)
+        self.journal = LosableJournal(self.records)
+        self.live = live
+        self.monotonic_s = 0.0
+        self.measures = Measures(CollectorRegistry())
+        self.copying = Copying(self.journal, self.live, self.measures, look_every_s=0.01)
+        self.plate_key: bytes | None = PLATE_KEY
+        self._client: AsyncClient | None = None
+
+    async def settle_in(self) -> None:
+        """Register three lots and four sources."""
+        await self.register.put_lots([a_lot(MALL, 300), a_lot(EMPORIUM, 50), a_lot(OFFICE, 80)])
+        malls = (("1001", MALL), ("emporium", EMPORIUM))
+        await self.register.put_sources(
+            [
+                Source(SourceId("malls"), SourceKind.NATIVE, sha256(KEY), lots=malls),
+                Source(SourceId("office"), SourceKind.NATIVE, sha256(OTHER_KEY), lots=(("office", OFFICE),)),
+                Source(SourceId("liar"), SourceKind.NATIVE, sha256(SUSPENDED_KEY), suspended=True, lots=malls),
+                Source(SourceId("brain"), SourceKind.CITYBRAIN, public_key=public_pem(), lots=(("330106", MALL),)),
+            ]
+        )
+
+    @asynccontextmanager
+    async def open_wiring(self, measures: Measures) -> AsyncIterator[Wiring]:
+        """Put the collaborators together as `app.py` does, without servers."""
+        await self.settle_in()
+        self.measures = measures
+        self.copying = Copying(self.journal, self.live, measures, look_every_s=0.01)
+        receiving = Receiving(self.journal, self.live, self.clock, measures, copy_again=self.copying.copy_again)
+
+        async def there() -> str | None:
+            return None
+
+        yield Wiring(
+            receiving=receiving,
+            uploads=Uploads(receiving, measures, self.plate_key),
+            copying=self.copying,
+            sources=Sources(self.register, monotonic=lambda: self.monotonic_s),
+            clock=self.clock,
+            measures=measures,
+            plate_key=self.plate_key,
+            probes={"postgres": there, "redis": there},
+        )
+
+    @property
+    def client(self) -> AsyncClient:
+        """The client of the app."""
+        assert self._client is not None
+        return self._client
+
+    async def observe(self, *items: object, key: str = KEY) -> Response:
+        """Post observations."""
+        return await self._post("/v1/observations", items, key)
+
+    async def report_passages(self, *items: object, key: str = KEY) -> Response:
+        """Post passages."""
+        return await self._post("/v1/passages", items, key)
+
+    async def _post(self, path: str, items: Sequence[object], key: str) -> Response:
+        return await self.client.post(path, json={"items": list(items)}, headers={"Authorization": f"Bearer {key}"})
+
+    async def upload(self, path: str, data: Mapping[str, object], access_id: str = "brain") -> dict[str, object]:
+        """Post a City Brain upload, sealed as a lot seals it; give the answer."""
+        envelope = seal(data, access_id=access_id, client_key=CITYBRAIN_KEY)
+        answer = await self.client.post(
+            path, content=envelope.to_form(), headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+        assert answer.status_code == 200, answer.text
+        document: dict[str, object] = answer.json()
+        return document
+
+    async def seen(self, lot_id: LotId = MALL) -> Report | None:
+        """Give what is shown of a lot."""
+        shown = await self.live.lots([lot_id])
+        return shown[lot_id].report if lot_id in shown else None
+
+    async def metric(self, name: str) -> float:
+        """Give the value of one line of /metrics; 0 where it is not there."""
+        for line in (await self.client.get("/metrics")).text.splitlines():
+            written, _, value = line.rpartition(" ")
+            if written == name:
+                return float(value)
+        return 0.0
+
+    def step(self, seconds: float) -> None:
+        """Let time pass."""
+        self.clock.step_to(self.clock.now() + timedelta(seconds=seconds))
+
+    def everything_kept(self) -> tuple[object, ...]:
+        """Give all that a report could have changed, to compare."""
+        records = self.records
+        return list(records.observations), dict(records.reports), set(records.passages), dict(records.counted_at)
+
+
+@asynccontextmanager
+async def ingest(
+    *, citybrain: bool = False, plate_key: bytes | None = PLATE_KEY, live: InMemoryLiveState | None = None
+) -> AsyncIterator[IngestWorld]:
+    """Run ingest on stores in memory."""
+    world = IngestWorld(live or InMemoryLiveState())
+    world.plate_key = plate_key
+    app = create_api(world.open_wiring, citybrain=citybrain)
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=ASGITransport(app), base_url="http://bowei.test") as client,
+    ):
+        world._client = client
+        yield world
+
+
+def observation(**changes: object) -> Item:
+    """Write an observation of the mall; a change to None leaves the field out."""
+    item: Item = {"lot_id": "mall", "observed_at": "2026-03-02T00:59:57Z", "capacity": 300, "open": 280, "free": 118}
+    return {name: value for name, value in (item | changes).items() if value is not None}
+
+
+def passage(**changes: object) -> Item:
+    """Write a passage into the mall; a change to None leaves the field out."""
+    item: Item = {"lot_id": "mall", "passage_id": "p-1", "kind": "enter", "passed_at": "2026-03-02T00:59:58Z"}
+    return {name: value for name, value in (item | changes).items() if value is not None}
+
+
+def results(answer: Response) -> list[tuple[str, str | None]]:
+    """Give the (result, code) of each item of an answer."""
+    assert answer.status_code == 200, answer.text
+    return [(one["result"], one.get("code")) for one in answer.json()["results"]]
+
+
+async def wait_until(reached: Callable[[], Awaitable[bool]]) -> None:
+    """Poll until it is so; fail after 5 s."""
+    async with asyncio.timeout(5):
+        while not await reached():  # noqa: ASYNC110 (what is waited for has no event to tell)
+            await asyncio.sleep(0.005)

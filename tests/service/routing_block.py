@@ -1,0 +1,372 @@
+"""Routing on stores in memory: one hospital, three lots that lend to it, and a clock that moves only when told."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import httpx2
+from fastapi import FastAPI
+from typing_extensions import override
+
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.clock import SteppedClock
+from bowei.domain.holds import HoldState
+from bowei.domain.lots import (
+    DriverId,
+    Entrance,
+    Hospital,
+    HospitalId,
+    Lot,
+    LotId,
+    LotKind,
+    Name,
+    SourceId,
+    SpaceClass,
+)
+from bowei.domain.observations import Observation
+from bowei.domain.places import Point
+from bowei.livestate.in_memory import InMemoryLiveState
+from bowei.records.failures import StoreFailure
+from bowei.records.holding import Candidate, Decision, Json, PlaceRequest, PromiseChanges, Swept
+from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.reporting import Judged
+from services.routing.app import Stores, assemble
+from services.routing.following import Following
+from services.routing.settings import Settings
+
+MONDAY_9H = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+"""Monday, 2 March 2026, 09:00 in Hangzhou."""
+PATIENCE_S = 5.0
+DRIVER_KEY = "a key of at least 32 bytes for the tokens"
+FIRST, OWN = HospitalId("first-hospital"), LotId("first-hospital-lot")
+MALL, OFFICE, TOWER = LotId("in77"), LotId("office"), LotId("tower")
+DOOR = Point(30.2576, 120.1621)
+PLACES = {OWN: DOOR, MALL: Point(30.2552, 120.1582), OFFICE: Point(30.2640, 120.1640), TOWER: Point(30.2700, 120.1700)}
+SPACES = {OWN: 127, MALL: 20, OFFICE: 10, TOWER: 10}
+CLASSES = {SpaceClass.STANDARD: 20, SpaceClass.DISABLED: 1}
+
+_T = TypeVar("_T")
+
+
+def settings(**changes: Any) -> Settings:
+    """Give the settings of a process whose stores are in memory."""
+    known: dict[str, Any] = {
+        "database_url": "postgres://in.memory/",
+        "redis_url": "redis://in.memory/",
+        "driver_key": DRIVER_KEY,
+        "plate_key": b"a key of 32 bytes for the plates.",
+        "roads": None,
+        "allow_demo": False,
+        "most_connections": 2,
+        "drivers_per_minute": 1_000,
+        "requests_per_driver": 1_000,
+        "log_level": "WARNING",
+    }
+    return Settings(**{**known, **changes})
+
+
+def a_lot(lot_id: LotId, **changes: Any) -> Lot:
+    """Give one of the block's lots; only the mall's barrier is linked, and only the office is low."""
+    known: dict[str, Any] = {
+        "kind": LotKind.HOSPITAL if lot_id == OWN else LotKind.MALL,
+        "name": Name(f"停车场{lot_id}", f"Lot {lot_id}"),
+        "timezone": "Asia/Shanghai",
+        "capacity": SPACES[lot_id],
+        "location": PLACES[lot_id],
+        "entrances": (Entrance("north", Name("北口", "North"), PLACES[lot_id]),),
+        "barrier_link": lot_id == MALL,
+        "max_height_cm": 190 if lot_id == OFFICE else None,
+    }
+    return Lot(lot_id=lot_id, **{**known, **changes})
+
+
+def an_agreement(lot_id: LotId, **changes: Any) -> Agreement:
+    """Give the agreement by which a lot lends all of its spaces, day and night."""
+    windows = tuple(LendingWindow(space_class, spaces) for space_class, spaces in CLASSES.items())
+    known: dict[str, Any] = {"windows": windows}
+    return Agreement(AgreementId(f"{lot_id}-first"), lot_id, FIRST, **{**known, **changes})
+
+
+class LosableBook(InMemoryHoldBook):
+    """A ledger in memory that fails as a lost server would, before its commit or after it, while told to."""
+
+    def __init__(self, records: InMemoryRecords) -> None:
+        super().__init__(records)
+        self.failing: StoreFailure | None = None
+        self.commits_first = False
+        self.placed: list[PlaceRequest] = []
+        self.reads = 0
+
+    async def _answer(self, decided: Awaitable[_T]) -> _T:
+        if self.failing is not None and not self.commits_first:
+            asyncio.ensure_future(decided).cancel()
+            raise self.failing
+        answer = await decided
+        if self.failing is not None:
+            raise self.failing
+        return answer
+
+    @override
+    async def place(self, request: PlaceRequest) -> Decision:
+        self.placed.append(request)
+        return await self._answer(super().place(request))
+
+    @override
+    async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
+        return await self._answer(super().find(diversion_id, driver_id))
+
+    @override
+    async def release(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        return await self._answer(super().release(diversion_id, driver_id))
+
+    @override
+    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
+        return await self._answer(super().arrive(diversion_id, driver_id))
+
+    @override
+    async def replace(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        ends_as: HoldState,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        replaced = super().replace(
+            diversion_id, driver_id, ordinal, ends_as=ends_as, reason=reason, candidates=candidates, answer=answer
+        )
+        return await self._answer(replaced)
+
+    @override
+    async def sweep(self) -> Swept:
+        return await self._answer(super().sweep())
+
+    @override
+    async def promised(self, cursor: int | None) -> PromiseChanges:
+        self.reads += cursor is None
+        return await self._answer(super().promised(cursor))
+
+    @override
+    async def now(self) -> datetime:
+        return await self._answer(super().now())
+
+
+@dataclass
+class Leadership:
+    """The right to follow, for the one process of a test; `taken` says that another process has it."""
+
+    taken: bool = False
+    failing: StoreFailure | None = None
+    given: int = 0
+    lost_now: bool = False
+    waits_s: float = 0.01
+
+    async def try_follow(self) -> Following | None:
+        """Take the right unless another has it."""
+        if self.failing is not None:
+            raise self.failing
+        if self.taken:
+            return None
+        self.given += 1
+        self.lost_now = False
+        return self
+
+    def lost(self) -> bool:
+        """Say whether the right was lost."""
+        return self.lost_now
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait a short while, as if promises changed often."""
+        await asyncio.sleep(min(timeout_s, self.waits_s))
+
+    async def give_up(self) -> None:
+        """Let another follow."""
+
+
+@dataclass
+class World:
+    """Everything around one routing app that a test may look at or disturb."""
+
+    clock: SteppedClock
+    records: InMemoryRecords
+    book: LosableBook
+    register: InMemoryRegister
+    journal: InMemoryReportJournal
+    live_state: InMemoryLiveState
+    leadership: Leadership
+    app: FastAPI | None = None
+    client: httpx2.AsyncClient | None = None
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    @classmethod
+    def empty(cls) -> "World":
+        """Give a world in which nothing is registered."""
+        clock = SteppedClock(MONDAY_9H)
+        records = InMemoryRecords(clock)
+        return cls(
+            clock,
+            records,
+            LosableBook(records),
+            InMemoryRegister(records),
+            InMemoryReportJournal(records),
+            InMemoryLiveState(),
+            Leadership(),
+        )
+
+    async def settle_in(self) -> None:
+        """Register the block and let every lot report that it is empty."""
+        await self.register.put_lots([a_lot(lot_id) for lot_id in SPACES])
+        await self.register.put_hospitals([Hospital(FIRST, Name("市一医院", "First Hospital"), OWN, DOOR, DOOR)])
+        await self.register.put_agreements([an_agreement(lot_id) for lot_id in (MALL, OFFICE, TOWER)])
+        for lot_id in (MALL, OFFICE, TOWER):
+            await self.report(lot_id, free=SPACES[lot_id])
+
+    async def open_stores(self, _stack: AsyncExitStack) -> Stores:
+        """Give the app its stores."""
+        return Stores(self.book, self.register, self.journal, self.live_state, self.leadership, self.clock)
+
+    async def report(self, lot_id: LotId, *, seen: bool = True, **counts: Any) -> None:
+        """Let a lot report now, as ingest records and shows it; not `seen`: the live state has not heard of it."""
+        observation = Observation(lot_id, self.clock.now(), SourceId("counter"), **counts)
+        (recorded,) = await self.journal.record([Judged(observation)])
+        if seen and recorded.report is not None:
+            await self.live_state.show_reports({lot_id: recorded.report})
+
+    async def reports_and_is_seen(self, lot_id: LotId, **counts: Any) -> None:
+        """Let a lot report now, and wait until routing has heard of it."""
+        await self.report(lot_id, **counts)
+        expected = self.records.reports[lot_id]
+        await until(lambda: self._mirrored(lot_id) == expected)
+
+    def _mirrored(self, lot_id: LotId) -> object:
+        assert self.app is not None
+        return self.app.state.wiring.diverting._hints._mirror.lot(lot_id).report
+
+    async def step(self, **how_long: float) -> None:
+        """Let time pass, in which every lot goes on reporting what it last said."""
+        self.clock.step_to(self.clock.now() + timedelta(**how_long))
+        for lot_id, report in list(self.records.reports.items()):
+            await self.reports_and_is_seen(lot_id, free=report.free, free_by_class=report.free_by_class)
+
+    def holds(self) -> list[tuple[str, int, str, str]]:
+        """List (id, ordinal, lot, state) of every hold there ever was."""
+        kept = [one.hold for one in self.records.every_hold()]
+        return sorted((one.diversion_id, one.ordinal, str(one.lot_id), str(one.state)) for one in kept)
+
+    async def request(self, method: str, path: str, token: str | None = None, **other: Any) -> httpx2.Response:
+        """Send one request."""
+        assert self.client is not None
+        headers = dict(other.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.request(method, path, headers=headers, **other)
+
+    async def driver(self) -> "Driver":
+        """Let somebody become a driver."""
+        answer = await self.request("POST", "/v1/drivers")
+        assert answer.status_code == 201, answer.text
+        return Driver(self, answer.json()["driver_token"], f"trip-{next(self.numbers):05d}")
+
+
+@dataclass
+class Driver:
+    """A driver with a token, and the id of the diversion that this driver asks for."""
+
+    world: World
+    token: str
+    diversion_id: str
+
+    @property
+    def path(self) -> str:
+        """The diversion's address."""
+        return f"/v1/diversions/{self.diversion_id}"
+
+    async def puts(self, **body: Any) -> httpx2.Response:
+        """Ask for a space."""
+        known = {"hospital_id": FIRST}
+        return await self.world.request("PUT", self.path, self.token, json={**known, **body})
+
+    async def asks(self, **body: Any) -> dict[str, Any]:
+        """Ask for a space and give the answer, which must be one."""
+        answer = await self.puts(**body)
+        assert answer.status_code in (200, 201), answer.text
+        said: dict[str, Any] = answer.json()
+        return said
+
+    async def looks(self) -> dict[str, Any]:
+        """See how it stands."""
+        return await self._said("GET", self.path)
+
+    async def arrives(self) -> dict[str, Any]:
+        """Say that the car is in the lot."""
+        return await self._said("POST", f"{self.path}/arrive")
+
+    async def leaves(self) -> dict[str, Any]:
+        """Say that the car has left."""
+        return await self._said("POST", f"{self.path}/leave")
+
+    async def is_refused(self, ordinal: int = 1) -> dict[str, Any]:
+        """Say that there was no space."""
+        return await self._said("POST", f"{self.path}/refused", json={"ordinal": ordinal})
+
+    async def extends(self, seconds: int) -> httpx2.Response:
+        """Ask to keep the space longer."""
+        return await self.world.request("PATCH", self.path, self.token, json={"extend_s": seconds})
+
+    async def gives_up(self) -> httpx2.Response:
+        """Give the space up."""
+        return await self.world.request("DELETE", self.path, self.token)
+
+    async def _said(self, method: str, path: str, **other: Any) -> dict[str, Any]:
+        answer = await self.world.request(method, path, self.token, **other)
+        assert answer.status_code == 200, answer.text
+        said: dict[str, Any] = answer.json()
+        return said
+
+
+@asynccontextmanager
+async def running(world: World, **changes: Any) -> AsyncIterator[World]:
+    """Run routing on a world's stores."""
+    app = world.app = assemble(settings(**changes), world.open_stores)
+    transport = httpx2.ASGITransport(app=app)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://b") as client:
+        world.client = client
+        yield world
+
+
+@asynccontextmanager
+async def running_block(**changes: Any) -> AsyncIterator[World]:
+    """Run routing on the block."""
+    world = World.empty()
+    await world.settle_in()
+    async with running(world, **changes):
+        yield world
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true; after a while fail."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline_s, "never came true"
+        await asyncio.sleep(0.005)
+
+
+def code(answer: httpx2.Response) -> tuple[int, str]:
+    """Give status and code of a problem."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return answer.status_code, str(answer.json()["code"])
+
+
+def of_lot(said: Mapping[str, Any], lot_id: LotId) -> dict[str, Any]:
+    """Give what an answer says of one lot that was looked at."""
+    found: list[dict[str, Any]] = [one for one in said["considered"] if one["lot_id"] == lot_id]
+    assert len(found) == 1, said["considered"]
+    return found[0]
