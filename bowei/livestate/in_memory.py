@@ -119,7 +119,8 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     async def _listen(self, news: asyncio.Queue[Change]) -> AsyncIterator[Change]:
         while True:
             try:
-                change = await asyncio.wait_for(news.get(), timeout=1.0)
+                async with asyncio.timeout(1.0):
+                    change = await news.get()
             except TimeoutError:
                 change = Change()
             self._there()

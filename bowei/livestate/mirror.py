@@ -70,7 +70,8 @@ class LiveMirror:
         if self._serial > serial:
             return True
         try:
-            await asyncio.wait_for(self._changed.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True
@@ -78,7 +79,8 @@ class LiveMirror:
     async def wait_loaded(self, timeout_s: float) -> bool:
         """Wait until the copy was read whole once; False where that did not happen in time."""
         try:
-            await asyncio.wait_for(self._loaded.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._loaded.wait()
         except TimeoutError:
             return False
         return True

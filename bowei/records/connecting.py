@@ -25,6 +25,9 @@ _NEVER_SENT = (
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.TooManyConnectionsError,
     asyncpg.exceptions.InvalidCatalogNameError,
+    # The registry has not migrated the database yet: it will.
+    asyncpg.exceptions.InvalidSchemaNameError,
+    asyncpg.exceptions.UndefinedTableError,
     # No connection was made. Any other error of a socket may have met a statement on its way.
     ConnectionRefusedError,
     FileNotFoundError,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import asyncpg
 import httpx2
 
 from bowei.domain.clock import Clock
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.clock import mark_demo, open_clock
-from bowei.records.connecting import acquired, connect
+from bowei.records.connecting import Pool, connect
+from bowei.records.emptying import NotADemo, empty_demo
 from bowei.records.migrating import DatabaseNewer, MigrationChanged, migrate
 from services.local.data_folder import DataFolder, as_setup_problem
 from services.local.demo.scene import DemoScene
@@ -33,7 +33,7 @@ Say = Callable[[str], None]
 class City:
     """Everything that runs, ready for a world to live in it."""
 
-    pool: asyncpg.Pool
+    pool: Pool
     clock: Clock
     processes: Processes
     urls: Mapping[str, str]
@@ -72,21 +72,15 @@ async def begin_anew(database_url: str, say: Say) -> None:
     Raises:
         SetupProblem: `not_a_demo`, when the database is somebody's who means it; `database_newer`.
     """
-    pool = await connect(database_url, most_connections=1)
     try:
-        async with acquired(pool) as connection:
-            if await connection.fetchval("SELECT to_regclass('bowei.clock') IS NOT NULL"):
-                mark = await connection.fetchval("SELECT mark FROM bowei.clock")
-                if mark == "production" and await connection.fetchval("SELECT EXISTS (SELECT FROM bowei.lot)"):
-                    raise SetupProblem(
-                        "not_a_demo",
-                        "The database holds lots and is not marked as a demo's.",
-                        "Unset BOWEI_DATABASE_URL, or name an empty database.",
-                    )
-                await connection.execute("DROP SCHEMA bowei CASCADE")
-                say("The ledger of the last demo is emptied: the clock goes back to Monday 07:00.")
-    finally:
-        await pool.close()
+        if await empty_demo(database_url):
+            say("The ledger of the last demo is emptied: the clock goes back to Monday 07:00.")
+    except NotADemo as error:
+        raise SetupProblem(
+            "not_a_demo",
+            "The database holds lots and is not marked as a demo's.",
+            "Unset BOWEI_DATABASE_URL, or name an empty database.",
+        ) from error
     try:
         await migrate(database_url)
     except (MigrationChanged, DatabaseNewer) as error:  # Only if somebody else migrated it at this very moment.
@@ -120,7 +114,7 @@ async def _refuse_foreign_copy(servers: Servers) -> None:
 
 
 @asynccontextmanager
-async def _pool(servers: Servers) -> AsyncIterator[asyncpg.Pool]:
+async def _pool(servers: Servers) -> AsyncIterator[Pool]:
     pool = await connect(servers.database_url, most_connections=2)
     try:
         yield pool
