@@ -30,7 +30,7 @@ PLANTS: list[tuple[str, str, set[str]]] = [
     ("bowei/domain/gate.py", "import asyncio", {PURE}),
     ("bowei/domain/gate.py", "import pydantic", {PURE}),
     ("bowei/domain/gate.py", "import bowei.records.failures", {LAYERS}),
-    ("bowei/roads/building.py", "import services.registry.scene", {LAYERS}),
+    ("bowei/roads/building.py", "import services.local.setup_problem", {LAYERS}),
     ("bowei/roads/errors.py", "import asyncpg", {POSTGRES}),
     ("bowei/roads/errors.py", "import redis", {REDIS}),
     ("services/local/setup_problem.py", "import osmium", {ROADS}),
