@@ -78,8 +78,8 @@ PIP := $(IN_VENV) -m pip --disable-pip-version-check --no-input -qq --log $(VENV
 define install
 	@echo "· installing $$(grep -c '==' $(1)) packages from $(1), each checked against its hash"
 	@: >$(VENV)/pip.log; \
-	( while sleep 5; do if grep -q ' Installing collected' $(VENV)/pip.log; then echo '  unpacking'; \
-		else echo "  $$(grep -c ' Collecting ' $(VENV)/pip.log) fetched"; fi; done ) & progress=$$!; \
+	( while sleep 5; do if grep -q ' Installing collected' $(VENV)/pip.log; then echo '  unpacking ...'; \
+		else echo "  $$(grep -c ' Collecting ' $(VENV)/pip.log) fetched ..."; fi; done ) & progress=$$!; \
 	trap 'kill $$progress 2>/dev/null' EXIT; \
 	$(PIP) install --progress-bar off --require-hashes --only-binary :all: -r $(1) \
 	&& $(PIP) install --no-deps --no-build-isolation --editable . \

@@ -192,10 +192,11 @@ def _unbelievable(report: Report | None, now: datetime) -> Exclusion | None:
         return Exclusion.CLOSED
     if report.state is LotState.FULL_AT_ENTRANCE:
         return Exclusion.FULL
-    if report.state is LotState.OUT_OF_ORDER or report.free is None:
-        return Exclusion.FAULT
+    # Before the count: a lot that says it knows nothing says no count either, and that is no fault.
     if report.state is LotState.UNKNOWN:
         return Exclusion.STALE_DATA
+    if report.state is LotState.OUT_OF_ORDER or report.free is None:
+        return Exclusion.FAULT
     return None
 
 

@@ -46,6 +46,7 @@ _LOST_ON_THE_WAY = (
     asyncpg.exceptions.StatementCompletionUnknownError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server was gone just before the statement was sent
     OSError,
 )
 

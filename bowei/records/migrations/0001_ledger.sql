@@ -202,12 +202,14 @@ CREATE TABLE bowei.hold (
     plate_hash   bytea,
     answer       jsonb NOT NULL,               -- how the lot was chosen, for the same answer to the same id
     PRIMARY KEY (diversion_id, ordinal),
-    CHECK ((state = 'held') = (arrived_at IS NULL AND ended_at IS NULL))
+    CHECK ((state = 'held') = (arrived_at IS NULL AND ended_at IS NULL)),
+    CHECK ((state IN ('held', 'arrived')) = (ended_at IS NULL))
 ) WITH (fillfactor = 70);
 CREATE UNIQUE INDEX one_held_hold_per_driver ON bowei.hold (driver_id) WHERE state = 'held';
-CREATE UNIQUE INDEX one_live_hold_per_diversion ON bowei.hold (diversion_id) WHERE state IN ('held', 'arrived');
-CREATE INDEX live_holds_of_a_lot ON bowei.hold (lot_id) WHERE state IN ('held', 'arrived');
-CREATE INDEX due_holds ON bowei.hold (expires_at) WHERE state = 'held';
+CREATE UNIQUE INDEX one_live_hold_per_diversion ON bowei.hold (diversion_id) WHERE ended_at IS NULL;
+-- Not partial on purpose: to a planner without statistics a partial index on held holds looks as good as the right one.
+CREATE INDEX holds_of_a_lot ON bowei.hold (lot_id, state, expires_at);
+CREATE INDEX due_holds ON bowei.hold (state, expires_at);
 CREATE INDEX live_plates ON bowei.hold (plate_hash) WHERE plate_hash IS NOT NULL AND state IN ('held', 'arrived', 'settled');
 
 CREATE TABLE bowei.hold_step (                 -- each step of each hold, once; never changed, never deleted

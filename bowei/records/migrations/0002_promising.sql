@@ -285,14 +285,14 @@ BEGIN
         SELECT ids[o.i], clock_at FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i) WHERE o.outcome = 'repeated';
 
     RETURN QUERY
-        SELECT o.i::integer, coalesce(o.outcome, 'none'), found.own
+        SELECT o.i::integer, coalesce(o.outcome, 'none'), coalesce(of_id.own, of_driver.own)
         FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i)
         LEFT JOIN LATERAL (
-            SELECT own FROM bowei.hold AS own
-            WHERE o.outcome IN ('granted', 'repeated') AND own.diversion_id = ids[o.i]
-               OR o.outcome = 'driver_has_hold' AND own.driver_id = drivers[o.i] AND own.state = 'held'
-            ORDER BY own.ordinal DESC LIMIT 1
-        ) AS found ON true
+            SELECT own FROM bowei.hold AS own WHERE own.diversion_id = ids[o.i] ORDER BY own.ordinal DESC LIMIT 1
+        ) AS of_id ON o.outcome IN ('granted', 'repeated')
+        LEFT JOIN LATERAL (
+            SELECT own FROM bowei.hold AS own WHERE own.driver_id = drivers[o.i] AND own.state = 'held'
+        ) AS of_driver ON o.outcome = 'driver_has_hold'
         ORDER BY o.i;
 END $$;
 
@@ -490,3 +490,16 @@ RETURNS TABLE (lot_id text, held integer, stays integer, version bigint, pools j
          FROM bowei.pool_promise q WHERE q.lot_id = p.lot_id), '{}'::jsonb)
     FROM bowei.lot_promise p WHERE since IS NULL OR p.changed_in >= since
 $$;
+
+-- Every statement of a decision finds its rows by an index. Without this, plans made while the tables were small are
+-- kept while they grow: the same placement took 15 ms instead of 1 with 10,000 live holds.
+DO $$
+DECLARE
+    one regprocedure;
+BEGIN
+    FOR one IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'bowei'::regnamespace
+        AND p.proname IN ('place', 'release', 'extend', 'arrive', 'leave', 'replace', 'sweep')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off', one);
+    END LOOP;
+END $$;

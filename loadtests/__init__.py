@@ -1,0 +1,8 @@
+"""Measurements: what the design costs, as ratios to its own parts and to other designs, in one run on one machine.
+
+python -m loadtests [ledger]     runs what is named, or all; prints a table and writes results/latest.json
+
+ledger    placing holds: group commit against one transaction each, alone, on one hot lot, and under ingest
+peers     the other designs, each as small as it can be
+account   rows of ratios, printed and kept
+"""

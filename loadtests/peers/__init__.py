@@ -1,0 +1,1 @@
+"""Other designs, written as well as their authors would, to be measured beside ours."""
