@@ -3,11 +3,13 @@
 import asyncio
 import json
 import re
-import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from bowei.domain.places import Point
 
 app = typer.Typer(
     name="bowei",
@@ -23,6 +25,7 @@ app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 
+_PLACE_EXAMPLE = "write a place as lat,lon,datum, such as 47.3769,8.5417,wgs84 (or gcj02, bd09)"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 _UNIT_S = {"s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -33,6 +36,20 @@ def duration_s(text: str) -> float:
     if match is None or float(match[1]) <= 0:
         raise typer.BadParameter("write a duration such as 60s, 5m or 1.5h")
     return float(match[1]) * _UNIT_S[match[2]]
+
+
+def _place(text: str) -> "Point":
+    """Read a place such as 47.3769,8.5417,wgs84."""
+    from bowei.domain.places import Datum, to_wgs84  # noqa: PLC0415
+
+    try:
+        lat, lon, datum = text.split(",")
+        point = to_wgs84(float(lat), float(lon), Datum(datum.strip().lower()))
+    except ValueError as error:
+        raise typer.BadParameter(_PLACE_EXAMPLE, param_hint="--origin") from error
+    if not (abs(point.lat) <= 90 and abs(point.lon) <= 180):
+        raise typer.BadParameter(_PLACE_EXAMPLE, param_hint="--origin")
+    return point
 
 
 @app.command()
@@ -64,6 +81,50 @@ def demo(
             )
         )
     )
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="A recording: lots.csv and observations.csv[.gz] (docs/replay.md).")],
+    divert_from: Annotated[
+        list[str] | None, typer.Option(metavar="LOT", help="A hospital's lot; may be given more than once.")
+    ] = None,
+    every_s: Annotated[
+        float, typer.Option("--every", parser=duration_s, metavar="TIME", help="How often a driver comes, while full.")
+    ] = "5m",  # type: ignore[assignment]  # typer gives it to the parser
+    full_at: Annotated[int, typer.Option(min=0, help="Full means: this many free or fewer.")] = 0,
+    radius: Annotated[int, typer.Option(min=1, max=50_000, help="Metres from the hospital within which lots lend.")] = (
+        1_500
+    ),
+    origin: Annotated[
+        str | None, typer.Option(metavar="LAT,LON,DATUM", help="Where drivers are; else at the hospital's gate.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0.001, help="Recorded seconds in a real one; else no wait.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write one JSON line for each decision, and the summary.")] = None,
+    roads: Annotated[Path | None, typer.Option(help="A road file; else drives are estimated by air.")] = None,
+) -> None:
+    """Replay a recording on its own clock, and ask for a diversion whenever a hospital's lot is full."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    from bowei.domain.lots import LotId  # noqa: PLC0415
+    from services.local.replay.command import replay_with_progress  # noqa: PLC0415
+    from services.local.replay.replaying import ReplayOptions  # noqa: PLC0415
+
+    if every_s < 1:
+        raise typer.BadParameter("a driver may come once a second at most", param_hint="--every")
+    options = ReplayOptions(
+        divert_from=tuple(LotId(lot_id) for lot_id in divert_from or ()),
+        every=timedelta(seconds=every_s),
+        full_at=full_at,
+        radius_m=radius,
+        origin=_place(origin) if origin else None,
+        speed=speed,
+        report=report,
+        roads=roads,
+    )
+    raise typer.Exit(replay_with_progress(folder, options))
 
 
 @app.command()
@@ -108,8 +169,3 @@ def ledger_check() -> None:
     from services.local.ledger_checking import check_ledger  # noqa: PLC0415
 
     raise typer.Exit(check_ledger())
-
-
-def _usage_error(message: str) -> None:
-    typer.echo(message, err=True)
-    sys.exit(2)

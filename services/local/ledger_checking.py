@@ -16,7 +16,7 @@ def check_ledger(environment: Environment | None = None) -> int:
     """Print each broken promise; give the exit code: 1 if there is one, 2 if the ledger could not be asked."""
     try:
         url = (environment or Environment()).url("BOWEI_DATABASE_URL", schemes=_SCHEMES)
-        broken = asyncio.run(_broken_promises(url))
+        broken = asyncio.run(broken_promises(url))
     except (WrongEnvironment, StoreFailure, UnsafeServer) as error:
         typer.echo(f"The ledger can't be checked: {error}", err=True)
         return 2
@@ -28,7 +28,12 @@ def check_ledger(environment: Environment | None = None) -> int:
     return 0
 
 
-async def _broken_promises(url: str) -> list[tuple[str, str]]:
+async def broken_promises(url: str) -> list[tuple[str, str]]:
+    """List (kind, subject) of each broken promise in the ledger at `url`.
+
+    Raises:
+        StoreFailure: it does not answer.
+    """
     pool = await connect(url, most_connections=1, check_durable=False)
     try:
         return list(await PostgresHoldBook(pool).broken_promises())

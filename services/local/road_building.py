@@ -26,13 +26,13 @@ def build_with_progress(source: Path, target: Path) -> int:
 
             summary = build_road_file(source, target, progress=progress)
     except RoadsError as error:
-        console.print(str(error), highlight=False, markup=False)
+        console.print(str(error), highlight=False, markup=False, soft_wrap=True)
         return 1
     except OSError as error:
-        console.print(f"{target} can't be written: {error.strerror}.", highlight=False, markup=False)
+        console.print(f"{target} can't be written: {error.strerror}.", highlight=False, markup=False, soft_wrap=True)
         return 1
     console.print(_table(summary))
-    console.print(f"Written: {target}. Point BOWEI_ROADS at it.", highlight=False, markup=False)
+    console.print(f"Written: {target}. Point BOWEI_ROADS at it.", highlight=False, markup=False, soft_wrap=True)
     return 0
 
 

@@ -47,10 +47,10 @@ _FAILURES: dict[type[Exception], str] = {
     OutcomeUnknown: "outcome_unknown",
     Overloaded: "overloaded",
 }
-_START_WITHIN_S = 10.0
+_START_WITHIN_S = 5.0
 """A ledger that is away for longer does not delay the start: the process answers 503 until it is there."""
-_LOAD_WITHIN_S = 5.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_LOAD_WITHIN_S = 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 _RESTART_AFTER_S = 1.0
 _CANCEL_AGAIN_S = 0.2
 

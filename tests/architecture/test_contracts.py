@@ -68,7 +68,9 @@ def test_the_tree_as_it_stands_keeps_every_contract(tree: Path) -> None:
 
 def test_every_contract_was_seen_to_fail() -> None:
     """A contract without a plant above would be a drawing that nobody checked."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     assert {contract["name"] for contract in contracts} == set().union(*(broken for _, _, broken in PLANTS))
 
 

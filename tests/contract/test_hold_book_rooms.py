@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -84,6 +85,24 @@ async def test_the_open_spaces_limit_only_a_lot_that_reports_them(block: Block) 
     assert len(await block.granted_to(drivers(5))) == 3
     await block.report(MALL, free=50, seq=2)
     assert len(await block.granted_to([f"later-{driver}" for driver in drivers(5)])) == 5
+
+
+LIMITS: dict[str, tuple[dict[str, Any], int]] = {
+    "free": ({"free": 3}, 40),
+    "open": ({"free": 50, "open": 3}, 40),
+    "of the class": ({"free": 50, "free_by_class": {SpaceClass.STANDARD: 3}}, 40),
+    "lent": ({"free": 50}, 3),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+async def test_each_limit_is_kept_by_those_who_share_a_commit(block: Block, limit: str) -> None:
+    """Shows that what the first of a batch takes is gone for the others, whichever limit is the tightest."""
+    counts, lent = LIMITS[limit]
+    await block.lend(MALL_FIRST, lent)
+    await block.report(MALL, seq=1, **counts)
+    decisions = await asyncio.gather(*[block.ask(driver) for driver in drivers(6)])
+    assert [decision.outcome for decision in decisions] == [Outcome.GRANTED] * 3 + [Outcome.NONE] * 3
 
 
 async def test_a_stay_takes_one_of_the_open_and_of_the_lent_spaces(block: Block) -> None:

@@ -312,11 +312,11 @@ class Histories(RuleBasedStateMachine):
         """Let a lot become larger or smaller, or pause."""
         self.both(lambda s: s.register.put_lots([a_lot(lot_id, capacity, paused=paused)]))
 
-    @rule(which=which, off=seconds, sweeps=st.booleans())
+    @rule(which=which, off=seconds, sweeps=st.sampled_from([True, True, False]))
     def pass_time(self, which: int, off: timedelta, *, sweeps: bool) -> None:
         """Go to a second before, at or after one of the next edges; the housekeeping may run then."""
         edges = sorted(edge + off for edge in self.edges() if edge + off > self.world.now)
-        near = edges[which % min(3, len(edges))] if edges else self.world.now + timedelta(seconds=1)
+        near = edges[which % min(8, len(edges))] if edges else self.world.now + timedelta(seconds=1)
         self.both(lambda s: s.step_to(near))
         self.both(lambda s: s.book.now())
         if sweeps:

@@ -29,9 +29,11 @@ from bowei.domain.lots import (
     SpaceClass,
 )
 from bowei.domain.observations import Observation
+from bowei.domain.offering import Report
 from bowei.domain.places import Point
 from bowei.livestate.in_memory import InMemoryLiveState
-from bowei.records.failures import StoreFailure
+from bowei.livestate.mirror import LiveMirror
+from bowei.records.failures import StoreAway, StoreFailure
 from bowei.records.holding import Candidate, Decision, Json, PlaceRequest, PromiseChanges, Swept
 from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
 from bowei.records.reporting import Judged
@@ -202,9 +204,13 @@ class World:
     journal: InMemoryReportJournal
     live_state: InMemoryLiveState
     leadership: Leadership
+    starts_that_fail: int = 0
+    """How many times the ledger is away when the app opens its stores."""
+    opened: list[str] = field(default_factory=list)
     app: FastAPI | None = None
     client: httpx2.AsyncClient | None = None
-    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    trips: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     @classmethod
     def empty(cls) -> "World":
@@ -229,13 +235,17 @@ class World:
         for lot_id in (MALL, OFFICE, TOWER):
             await self.report(lot_id, free=SPACES[lot_id])
 
-    async def open_stores(self, _stack: AsyncExitStack) -> Stores:
+    async def open_stores(self, stack: AsyncExitStack) -> Stores:
         """Give the app its stores."""
+        self.opened.append("opened")
+        stack.callback(self.opened.append, "closed")
+        if self.opened.count("opened") <= self.starts_that_fail:
+            raise StoreAway("refused")
         return Stores(self.book, self.register, self.journal, self.live_state, self.leadership, self.clock)
 
     async def report(self, lot_id: LotId, *, seen: bool = True, **counts: Any) -> None:
         """Let a lot report now, as ingest records and shows it; not `seen`: the live state has not heard of it."""
-        observation = Observation(lot_id, self.clock.now(), SourceId("counter"), **counts)
+        observation = Observation(lot_id, self.clock.now(), SourceId("counter"), next(self.numbers), **counts)
         (recorded,) = await self.journal.record([Judged(observation)])
         if seen and recorded.report is not None:
             await self.live_state.show_reports({lot_id: recorded.report})
@@ -246,9 +256,15 @@ class World:
         expected = self.records.reports[lot_id]
         await until(lambda: self._mirrored(lot_id) == expected)
 
-    def _mirrored(self, lot_id: LotId) -> object:
+    def _mirrored(self, lot_id: LotId) -> Report | None:
+        return self.mirror.lot(lot_id).report
+
+    @property
+    def mirror(self) -> LiveMirror:
+        """The app's own copy of the live state."""
         assert self.app is not None
-        return self.app.state.wiring.diverting._hints._mirror.lot(lot_id).report
+        mirror: LiveMirror = self.app.state.wiring.diverting._hints._mirror
+        return mirror
 
     async def step(self, **how_long: float) -> None:
         """Let time pass, in which every lot goes on reporting what it last said."""
@@ -273,7 +289,7 @@ class World:
         """Let somebody become a driver."""
         answer = await self.request("POST", "/v1/drivers")
         assert answer.status_code == 201, answer.text
-        return Driver(self, answer.json()["driver_token"], f"trip-{next(self.numbers):05d}")
+        return Driver(self, answer.json()["driver_token"], f"trip-{next(self.trips):05d}")
 
 
 @dataclass

@@ -23,7 +23,7 @@ def _asking(answers: list[int | type[Exception]], *, budget_s: float = 5.0) -> t
 
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://routing")
     tally = Tally()
-    return Asking(client, tally, random.Random(1), budget_s=budget_s), tally, asked
+    return Asking(client, tally, random.Random(1), budget_s=budget_s), tally, asked  # noqa: S311
 
 
 async def test_a_lost_answer_is_asked_for_again_with_the_same_id_and_body() -> None:

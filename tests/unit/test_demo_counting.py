@@ -3,10 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.lots import Entrance, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
 from bowei.domain.places import Point
 from services.local.demo.counting import Acknowledged, PromiseWatch, Tally
+from services.local.demo.run import exit_code
 
 AT = datetime(2026, 3, 1, 23, tzinfo=UTC)
 MALL = LotId("mall")
@@ -23,6 +26,12 @@ def _watch() -> PromiseWatch:
 
 def _hold(diversion_id: str = "d1", *, after: timedelta = timedelta(0), lot_id: LotId = MALL) -> Acknowledged:
     return Acknowledged(diversion_id, 1, lot_id, AT + after, AT + after + timedelta(minutes=8))
+
+
+@pytest.mark.parametrize(("broken", "violations", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1)])
+def test_a_broken_promise_fails_the_command(broken: int, violations: int, code: int) -> None:
+    """Whoever runs the demo in a pipeline sees it by the exit code, whichever side counted it."""
+    assert exit_code({"broken_promises": broken, "ledger_violations": violations}) == code
 
 
 def test_the_same_answer_twice_is_no_broken_promise() -> None:

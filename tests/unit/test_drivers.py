@@ -57,15 +57,10 @@ def test_without_a_token_nobody_is_let_in(header: str | None) -> None:
 def test_an_altered_token_opens_nothing() -> None:
     """Whichever character is changed, nobody becomes another driver."""
     token = TOKENS.make()
-    for position in range(len(token)):
+    # The last character carries two bits that mean nothing: changed in them alone, it is the same token.
+    for position in range(len(token) - 1):
         other = "A" if token[position] != "A" else "B"
-        altered = token[:position] + other + token[position + 1 :]
-        # The last character of base64 may carry bits that mean nothing; then the token still names the same driver.
-        try:
-            assert TOKENS.open(f"Bearer {altered}") == TOKENS.open(f"Bearer {token}")
-            assert position == len(token) - 1
-        except Refused as refused:
-            assert refused.code == "key_wrong"
+        assert refusal(f"Bearer {token[:position]}{other}{token[position + 1 :]}") == "key_wrong"
 
 
 @pytest.mark.parametrize(

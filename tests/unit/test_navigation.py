@@ -20,18 +20,24 @@ ZURICH = Point(47.3769, 8.5417)
     [
         (
             "amap",
-            f"https://uri.amap.com/navigation?to=120.162884,30.252864,{NAME}&mode=car&policy=1&src=bowei"
-            "&coordinate=gaode&callnative=1",
+            (
+                f"https://uri.amap.com/navigation?to=120.162884,30.252864,{NAME}&mode=car&policy=1&src=bowei"
+                "&coordinate=gaode&callnative=1"
+            ),
         ),
         (
             "baidu",
-            f"baidumap://map/direction?destination=name:{NAME}%7Clatlng:30.252864,120.162884"
-            "&coord_type=gcj02&mode=driving&src=webapp.bowei.bowei",
+            (
+                f"baidumap://map/direction?destination=name:{NAME}%7Clatlng:30.252864,120.162884"
+                "&coord_type=gcj02&mode=driving&src=webapp.bowei.bowei"
+            ),
         ),
         (
             "tencent",
-            f"https://apis.map.qq.com/uri/v1/routeplan?type=drive&to={NAME}&tocoord=30.252864,120.162884"
-            "&coord_type=2&policy=0&referer=bowei",
+            (
+                f"https://apis.map.qq.com/uri/v1/routeplan?type=drive&to={NAME}&tocoord=30.252864,120.162884"
+                "&coord_type=2&policy=0&referer=bowei"
+            ),
         ),
         ("apple", "https://maps.apple.com/?daddr=30.255200,120.158200&dirflg=d"),
         ("google", "https://www.google.com/maps/dir/?api=1&destination=30.255200,120.158200&travelmode=driving"),

@@ -285,7 +285,8 @@ BEGIN
         SELECT ids[o.i], clock_at FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i) WHERE o.outcome = 'repeated';
 
     RETURN QUERY
-        SELECT o.i::integer, coalesce(o.outcome, 'none'), coalesce(of_id.own, of_driver.own)
+        SELECT o.i::integer, coalesce(o.outcome, 'none'), 
+               CASE o.outcome WHEN 'driver_has_hold' THEN of_driver.own ELSE of_id.own END
         FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i)
         LEFT JOIN LATERAL (
             SELECT own FROM bowei.hold AS own WHERE own.diversion_id = ids[o.i] ORDER BY own.ordinal DESC LIMIT 1

@@ -5,7 +5,7 @@ import json
 import signal
 import time
 import webbrowser
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,4 +152,9 @@ def _conclude(summary: dict[str, Any], life: Life, options: DemoOptions, console
         print(json.dumps(summary), flush=True)  # noqa: T201  (the result goes to standard output)
     else:
         console.print(", ".join(f"{name} {value}" for name, value in summary.items()), highlight=False)
+    return exit_code(summary)
+
+
+def exit_code(summary: Mapping[str, Any]) -> int:
+    """Give 1 if a promise was broken, by the world's count or by the ledger's own."""
     return 1 if summary["broken_promises"] or summary["ledger_violations"] else 0

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import mean
 from typing import Any
 
+from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Lot, LotId
-from bowei.domain.observations import LotState, Observation
+from bowei.domain.observations import LotState, Observation, judge
+from bowei.domain.offering import Report
 from bowei.domain.places import distance_m
 from bowei.records.holding import Json
 from services.routing.diverting import considered_lot
@@ -17,8 +19,12 @@ from services.routing.diverting import considered_lot
 
 @dataclass(slots=True)
 class Account:
-    """What was decided, and whether the recording bears it out."""
+    """What was decided, and whether the recording bears it out.
 
+    What each lot last said is reckoned here once more, from the recording alone: no store is asked.
+    """
+
+    shared: Mapping[LotId, Lot]
     radius_m: int
     decisions: int = 0
     diverted: int = 0
@@ -26,29 +32,33 @@ class Account:
     none_unjustified: int = 0
     """`none` although a lot in the radius had a space by its last believable report."""
     chosen_without_free: int = 0
-    """A lot was chosen that had no space by its last report."""
+    """A lot was chosen that had no space by its last believable report."""
     chosen: Counter[str] = field(default_factory=Counter)
     excluded: Counter[str] = field(default_factory=Counter)
     episodes: int = 0
     episodes_diverted: int = 0
     """Stretches in which a hospital stayed full, and those of them in which every driver got a lot."""
-    walks_s: list[int] = field(default_factory=list)
+    _walks_s: list[int] = field(default_factory=list)
     _open_episodes: dict[LotId, bool] = field(default_factory=dict)
+    _said: dict[LotId, Report] = field(default_factory=dict)
+
+    def hear(self, said: Iterable[Observation]) -> None:
+        """Note what shared lots say; what can't be true leaves the report before it standing."""
+        for one in said:
+            lot = self.shared.get(one.lot_id)
+            if lot is None or not judge(one, registered_capacity=lot.capacity, now=one.observed_at).believed:
+                continue
+            report = Report(one.observed_at, one.observed_at, free=one.free, open=one.open, state=one.state)
+            if before := self._said.get(one.lot_id):
+                gap = one.observed_at - before.observed_at
+                report = replace(report, usual_gap=learn_gap(before.usual_gap, gap) if gap else before.usual_gap)
+            self._said[one.lot_id] = report
 
     def decide(
-        self,
-        *,
-        at: datetime,
-        hospital: Lot,
-        hospital_free: int,
-        hold: Hold | None,
-        answer: Json,
-        said: Mapping[LotId, Observation],
-        shared: Iterable[Lot],
+        self, *, at: datetime, hospital: Lot, hospital_free: int, hold: Hold | None, answer: Json
     ) -> dict[str, Any]:
         """Note one decision and give its line."""
         self.decisions += 1
-        way = considered_lot(answer, hold.lot_id) if hold else {}
         line: dict[str, Any] = {
             "at": at.isoformat().replace("+00:00", "Z"),
             "hospital": hospital.lot_id,
@@ -56,17 +66,21 @@ class Account:
             "chosen": hold.lot_id if hold else None,
         }
         if hold:
+            way = considered_lot(answer, hold.lot_id)
             self.diverted += 1
             self.chosen[hold.lot_id] += 1
-            self.walks_s.append(int(str(way["walk_s"])))
+            self.chosen_without_free += not self._has_space(hold.lot_id, at)
+            self._walks_s.append(int(str(way["walk_s"])))
             line |= {key: way[key] for key in ("drive_s", "walk_s", "estimated") if key in way}
-            line["chosen_free"] = said[hold.lot_id].free
-            self.chosen_without_free += not said[hold.lot_id].free
+            line["chosen_free"] = self._said[hold.lot_id].free if hold.lot_id in self._said else None
         else:
-            overlooked = self._had_space(hospital, said, shared)
+            line["overlooked"] = [
+                lot.lot_id
+                for lot in self.shared.values()
+                if self._has_space(lot.lot_id, at) and distance_m(lot.location, hospital.location) <= self.radius_m
+            ]
             self.none += 1
-            self.none_unjustified += bool(overlooked)
-            line["overlooked"] = overlooked
+            self.none_unjustified += bool(line["overlooked"])
         self.excluded.update(one["excluded"] for one in answer["considered"] if "excluded" in one)
         line["considered"] = answer["considered"]
         self._note_episode(hospital.lot_id, served=hold is not None)
@@ -78,15 +92,20 @@ class Account:
         self.episodes_diverted += served is True
 
     def summary(self) -> dict[str, Any]:
-        """Give the summary of all decisions."""
+        """Give the summary of all decisions; every episode is over then."""
         for hospital_id in list(self._open_episodes):
             self.free_again(hospital_id)
-        kept = asdict(self)
-        for name in ("walks_s", "_open_episodes"):
-            kept.pop(name)
-        return kept | {
+        return {
+            "radius_m": self.radius_m,
+            "decisions": self.decisions,
+            "diverted": self.diverted,
+            "none": self.none,
             "none_share": round(self.none / self.decisions, 4) if self.decisions else None,
-            "walk_s_mean": round(mean(self.walks_s)) if self.walks_s else None,
+            "none_unjustified": self.none_unjustified,
+            "chosen_without_free": self.chosen_without_free,
+            "episodes": self.episodes,
+            "episodes_diverted": self.episodes_diverted,
+            "walk_s_mean": round(mean(self._walks_s)) if self._walks_s else None,
             "chosen": dict(self.chosen.most_common()),
             "excluded": dict(self.excluded.most_common()),
         }
@@ -96,14 +115,8 @@ class Account:
             self.episodes += 1
         self._open_episodes[hospital_id] = self._open_episodes.get(hospital_id, True) and served
 
-    def _had_space(self, hospital: Lot, said: Mapping[LotId, Observation], shared: Iterable[Lot]) -> list[str]:
-        """List the lots in the radius whose last report, read here from the recording alone, shows a space."""
-        found: list[str] = []
-        for lot in shared:
-            last = said.get(lot.lot_id)
-            if last is None or last.state is not LotState.OPEN or not last.free:
-                continue
-            believable = last.free <= (last.capacity if last.capacity is not None else lot.capacity)
-            if believable and distance_m(lot.location, hospital.location) <= self.radius_m:
-                found.append(lot.lot_id)
-        return found
+    def _has_space(self, lot_id: LotId, at: datetime) -> bool:
+        last = self._said.get(lot_id)
+        if last is None or not last.believed_at(at) or last.state is not LotState.OPEN:
+            return False
+        return bool(last.free) and last.open != 0

@@ -1,29 +1,32 @@
 """Recordings: two CSV files in a folder.
 
-    lots.csv               lot_id, name, kind, capacity, open, lat, lon, datum
+    lots.csv               lot_id, name, kind, capacity, lat, lon, datum; optional open
     observations.csv[.gz]  observed_at (RFC 3339 with zone), lot_id, free; optional capacity, open, state
 
-An empty cell is unknown. Rows must be in order of time. docs/replay.md shows how to make them from other files.
+An empty cell is unknown. Observations must be in order of time. docs/replay.md shows how to make them from other files.
 """
 
 import csv
 import gzip
 import io
+import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import LotState, Observation
-from bowei.domain.places import Datum, to_wgs84
+from bowei.domain.places import Datum, Point, to_wgs84
 
 SOURCE = SourceId("recording")
 
 _MOST_LOTS = 100_000
+_MOST_SPACES = 1_000_000
 _LOT_COLUMNS = {"lot_id", "name", "kind", "capacity", "lat", "lon", "datum"}
 _OBSERVATION_COLUMNS = {"observed_at", "lot_id", "free"}
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
@@ -39,22 +42,29 @@ class Recording:
 
     folder: Path
     lots: dict[LotId, Lot]
+    open: dict[LotId, int] = field(default_factory=dict)
+    """How many spaces a lot opens to the public, where lots.csv says it."""
     left_out: Counter[str] = field(default_factory=Counter)
 
     def observations(self) -> Iterator[Observation]:
         """Give the reports of usable lots in order of time; counts what is left out.
 
         Raises:
-            BadRecording: a row can't be read.
+            BadRecording: a row can't be read, or is older than the one before it.
         """
-        with _open(_observations_file(self.folder)) as file:
-            rows = _rows(file, _observations_file(self.folder), _OBSERVATION_COLUMNS)
-            for line, row in rows:
-                lot_id = LotId(row["lot_id"])
-                if lot_id not in self.lots:
+        path = _observations_file(self.folder)
+        before: datetime | None = None
+        with _open(path) as file:
+            for line, row in _rows(file, path, _OBSERVATION_COLUMNS):
+                where = f"{path.name} line {line}"
+                observed_at = _time(row["observed_at"], where)
+                if before is not None and observed_at < before:
+                    raise BadRecording(f"{where}: observed_at is before the row above. Sort the rows by time.")
+                before = observed_at
+                if (lot_id := LotId(row["lot_id"])) in self.lots:
+                    yield _observation(row, lot_id, observed_at, self.open.get(lot_id), where)
+                else:
                     self.left_out["report_of_unusable_lot"] += 1
-                    continue
-                yield _observation(row, lot_id, f"observations.csv line {line}")
 
 
 def open_recording(folder: Path) -> Recording:
@@ -67,32 +77,42 @@ def open_recording(folder: Path) -> Recording:
     path = folder / "lots.csv"
     with _open(path) as file:
         for line, row in _rows(file, path, _LOT_COLUMNS):
-            where = f"lots.csv line {line}"
-            if not row["lat"] or not row["lon"]:
-                recording.left_out["lot_without_position"] += 1
-            elif not _ID.fullmatch(row["lot_id"]):
-                recording.left_out["lot_with_unusable_id"] += 1
-            else:
-                lot = _lot(row, where)
-                recording.lots[lot.lot_id] = lot
-            if len(recording.lots) > _MOST_LOTS:
-                raise BadRecording(f"{path.name} has more than {_MOST_LOTS} lots. Split it.")
+            _take_lot(recording, row, f"{path.name} line {line}")
     if not recording.lots:
-        raise BadRecording(f"{path} names no lot that has a position. Fill in lat, lon and datum.")
+        raise BadRecording(f"{path} names no lot with a position and a capacity. Fill in capacity, lat, lon and datum.")
+    with _open(_observations_file(folder)) as file:
+        file.read(1)
     return recording
 
 
-def _lot(row: dict[str, str], where: str) -> Lot:
+def _take_lot(recording: Recording, row: dict[str, str], where: str) -> None:
+    lot_id = LotId(row["lot_id"])
+    capacity, opened = _count(row, "capacity", where), _count(row, "open", where)
+    if not row["lat"] or not row["lon"]:
+        recording.left_out["lot_without_position"] += 1
+    elif not _ID.fullmatch(lot_id):
+        recording.left_out["lot_with_unusable_id"] += 1
+    elif not capacity:
+        recording.left_out["lot_without_capacity"] += 1
+    elif lot_id in recording.lots:
+        raise BadRecording(f"{where}: {lot_id} is there twice. Give each lot one row.")
+    elif len(recording.lots) == _MOST_LOTS:
+        raise BadRecording(f"{where}: there are more than {_MOST_LOTS} lots. Split the recording.")
+    else:
+        recording.lots[lot_id] = _lot(row, lot_id, capacity, where)
+        if opened is not None:
+            recording.open[lot_id] = opened
+
+
+def _lot(row: dict[str, str], lot_id: LotId, capacity: int, where: str) -> Lot:
     try:
         kind = LotKind(row["kind"] or "public")
-        datum = Datum(row["datum"])
-        point = to_wgs84(float(row["lat"]), float(row["lon"]), datum)
-        capacity = int(row["capacity"] or 0)
     except ValueError as error:
-        raise BadRecording(f"{where}: kind, datum, lat, lon or capacity can't be read. {_KINDS}") from error
-    name = Name(row["name"], row["name"])
+        raise BadRecording(f"{where}: kind is {row['kind']!r}. Write hospital, mall, office or public.") from error
+    name = Name(row["name"] or lot_id, row["name"] or lot_id)
+    point = _point(row, where)
     return Lot(
-        lot_id=LotId(row["lot_id"]),
+        lot_id=lot_id,
         kind=kind,
         name=name,
         timezone="UTC",
@@ -103,27 +123,54 @@ def _lot(row: dict[str, str], where: str) -> Lot:
     )
 
 
-_KINDS = "kind is hospital, mall, office or public; datum is wgs84, gcj02 or bd09."
-
-
-def _observation(row: dict[str, str], lot_id: LotId, where: str) -> Observation:
+def _point(row: dict[str, str], where: str) -> Point:
     try:
-        observed_at = datetime.fromisoformat(row["observed_at"])
-        free, capacity, opened = (_count(row.get(name)) for name in ("free", "capacity", "open"))
+        datum = Datum(row["datum"])
+    except ValueError as error:
+        raise BadRecording(f"{where}: datum is {row['datum']!r}. Write wgs84, gcj02 or bd09.") from error
+    try:
+        lat, lon = float(row["lat"]), float(row["lon"])
+    except ValueError:
+        lat = lon = math.nan
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        raise BadRecording(f"{where}: lat {row['lat']}, lon {row['lon']} is no place on the earth in degrees.")
+    return to_wgs84(lat, lon, datum)
+
+
+def _observation(
+    row: dict[str, str], lot_id: LotId, observed_at: datetime, lot_opens: int | None, where: str
+) -> Observation:
+    free, capacity, opened = (_count(row, name, where) for name in ("free", "capacity", "open"))
+    try:
         state = LotState(row.get("state") or "open")
     except ValueError as error:
-        raise BadRecording(f"{where}: a time, count or state can't be read.") from error
-    if observed_at.tzinfo is None:
-        raise BadRecording(f"{where}: observed_at has no zone. Write it with Z or an offset.")
+        raise BadRecording(f"{where}: state is {row['state']!r}. Write one of {', '.join(LotState)}.") from error
+    opened = lot_opens if opened is None else opened
     return Observation(lot_id, observed_at, SOURCE, capacity=capacity, open=opened, free=free, state=state)
 
 
-def _count(text: str | None) -> int | None:
+def _time(text: str, where: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise BadRecording(f"{where}: observed_at is {text!r}. Write it like 2026-01-07T08:27:01Z.") from error
+    raise BadRecording(f"{where}: observed_at {text} has no zone. Write it with Z or an offset such as +01:00.")
+
+
+def _count(row: dict[str, str], name: str, where: str) -> int | None:
+    text = row.get(name)
     if not text:
         return None
-    count = int(text)
-    if count < 0:
-        raise ValueError("negative")
+    try:
+        count = int(text)
+    except ValueError:
+        count = -1
+    if not 0 <= count <= _MOST_SPACES:
+        raise BadRecording(
+            f"{where}: {name} is {text[:40]!r}. Write a whole number from 0 to {_MOST_SPACES}, or nothing for unknown."
+        )
     return count
 
 
@@ -143,14 +190,15 @@ def _open(path: Path) -> Iterator[io.TextIOBase]:
                 yield text
     except FileNotFoundError as error:
         raise BadRecording(f"{path} is missing. A recording has lots.csv and observations.csv or .csv.gz.") from error
-    except (OSError, UnicodeDecodeError, EOFError, csv.Error) as error:
-        raise BadRecording(f"{path} can't be read as CSV in UTF-8: {type(error).__name__}.") from error
+    except (OSError, UnicodeDecodeError, EOFError, csv.Error, zlib.error) as error:
+        form = "CSV in UTF-8, packed by gzip" if path.suffix == ".gz" else "CSV in UTF-8"
+        raise BadRecording(f"{path} can't be read as {form}: {type(error).__name__}. Make it again.") from error
 
 
 def _rows(file: io.TextIOBase, path: Path, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(file)
     missing = needed - set(reader.fieldnames or ())
     if missing:
-        raise BadRecording(f"{path.name} lacks the columns {', '.join(sorted(missing))}.")
+        raise BadRecording(f"{path} lacks columns: {', '.join(sorted(missing))}. The first line names them.")
     for row in reader:
         yield reader.line_num, {key: (value or "").strip() for key, value in row.items() if key is not None}

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import math
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -14,13 +17,12 @@ from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.choosing import Need
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
 from bowei.domain.observations import LotState, Observation
-from bowei.domain.places import Point
+from bowei.domain.places import Point, distance_m
 from services.local.replay.accounting import Account
 from services.local.replay.recording import Recording
 from services.local.replay.stage import Stage
+from services.local.setup_problem import SetupProblem
 from services.routing.diverting import Ask
-
-_CATCH_UP_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +44,36 @@ class UnknownHospital(Exception):
     """The lot to divert from is not in the recording."""
 
 
+def hospitals_of(recording: Recording, options: ReplayOptions) -> list[Lot]:
+    """Find the lots to divert from, each once.
+
+    Raises:
+        UnknownHospital: one of them is not a usable lot of the recording.
+    """
+    wanted = list(dict.fromkeys(options.divert_from))
+    for lot_id in wanted:
+        if lot_id not in recording.lots:
+            raise UnknownHospital(
+                f"{lot_id} can't be diverted from: lots.csv has no such lot with a position and a capacity."
+            )
+    return [recording.lots[lot_id] for lot_id in wanted]
+
+
 class Replay:
     """One recording on one stage."""
 
     def __init__(self, recording: Recording, options: ReplayOptions, stage: Stage) -> None:
-        missing = [lot_id for lot_id in options.divert_from if lot_id not in recording.lots]
-        if missing:
-            raise UnknownHospital(f"{missing[0]} is not a lot with a position in lots.csv.")
         self._recording = recording
         self._options = options
         self._stage = stage
-        self._account = Account(options.radius_m)
-        self._said: dict[LotId, Observation] = {}
-        self._outcomes: dict[str, int] = {}
-        self._hospitals = [recording.lots[lot_id] for lot_id in options.divert_from]
-        self._shared = [
-            lot
+        self._hospitals = hospitals_of(recording, options)
+        self._shared = {
+            lot.lot_id: lot
             for lot in recording.lots.values()
-            if lot.kind is not LotKind.HOSPITAL and lot.lot_id not in options.divert_from
-        ]
+            if lot.kind is not LotKind.HOSPITAL and lot not in self._hospitals
+        }
+        self._account = Account(self._shared, options.radius_m)
+        self._outcomes: Counter[str] = Counter()
 
     async def run(self) -> dict[str, Any]:
         """Replay all of it; write the report; give the summary."""
@@ -69,21 +82,26 @@ class Replay:
         with _lines(self._options.report) as write:
             next_ask: datetime | None = None
             for at, together in _by_time(self._recording.observations()):
-                if first_at is None:
+                if first_at is None or next_ask is None:
                     first_at = next_ask = at
                     await self._stage.open(at)
                     await self._stage.register(self._recording.lots.values(), *self._implied())
-                while next_ask is not None and next_ask < at:
+                while next_ask < at:
                     await self._step_to(next_ask, last_at)
-                    await self._ask_all(next_ask, write)
+                    someone_asked = await self._ask_all(next_ask, write)
                     last_at, next_ask = next_ask, next_ask + self._options.every
+                    if not someone_asked:
+                        # Until somebody reports, a hospital with room stays so, and an old report only grows older.
+                        next_ask = self._first_tick(next_ask, at)
                 await self._step_to(at, last_at)
                 await self._report(together)
                 last_at = at
+            if last_at is not None and next_ask == last_at:
+                await self._ask_all(last_at, write)
             summary = self._account.summary() | {
                 "from": _text(first_at),
                 "to": _text(last_at),
-                "reports": self._outcomes,
+                "reports": dict(self._outcomes.most_common()),
                 "left_out": dict(self._recording.left_out),
                 "roads": self._stage.travel_times_name,
                 "broken_promises": await self._stage.broken_promises() if first_at else 0,
@@ -112,7 +130,8 @@ class Replay:
                 (LendingWindow(SpaceClass.STANDARD, lot.capacity),),
             )
             for number, hospital in enumerate(hospitals)
-            for index, lot in enumerate(self._shared)
+            for index, lot in enumerate(self._shared.values())
+            if distance_m(lot.location, hospital.door) <= self._options.radius_m
         ]
         return hospitals, agreements
 
@@ -123,17 +142,22 @@ class Replay:
         self._options.progress(at, self._account.decisions)
 
     async def _report(self, together: Sequence[Observation]) -> None:
-        for outcome in await self._stage.report(together):
-            self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
-        for observation in together:
-            self._said[observation.lot_id] = observation
+        self._outcomes.update(await self._stage.report(together))
+        self._account.hear(together)
 
-    async def _ask_all(self, at: datetime, write: Callable[[Mapping[str, Any]], None]) -> None:
+    def _first_tick(self, tick: datetime, at: datetime) -> datetime:
+        """Give the first tick at or after `at`."""
+        return tick + max(0, math.ceil((at - tick) / self._options.every)) * self._options.every
+
+    async def _ask_all(self, at: datetime, write: Callable[[Mapping[str, Any]], None]) -> bool:
+        """Have a driver ask at each hospital that is full; say whether one was."""
+        asked = False
         for lot in self._hospitals:
             free = self._free_of(lot, at)
             if free is None or free > self._options.full_at:
                 self._account.free_again(lot.lot_id)
                 continue
+            asked = True
             diversion_id, driver_id = secrets.token_hex(16), DriverId(secrets.token_hex(8))
             ask = Ask(diversion_id, HospitalId(lot.lot_id), Need(), self._options.origin)
             diversion = await self._stage.diverting.divert(ask, driver_id)
@@ -143,13 +167,12 @@ class Replay:
                     hospital=lot,
                     hospital_free=free,
                     hold=diversion.decision.hold,
-                    answer=diversion.answer or {},
-                    said=self._said,
-                    shared=self._shared,
+                    answer=diversion.answer or {"considered": []},
                 )
             )
             if diversion.decision.hold is not None:
                 await self._stage.diverting.give_up(diversion_id, driver_id)
+        return asked
 
     def _free_of(self, lot: Lot, at: datetime) -> int | None:
         report = self._stage.shown(lot.lot_id).report
@@ -171,15 +194,32 @@ class _lines:  # noqa: N801 (reads as a function in `with`)
     """Writes JSON lines to a file, or nowhere."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else path.open("w", encoding="utf-8")
+        self._path = path
+        self._file = None
+        if path is not None:
+            with self._refusing():
+                self._file = path.open("w", encoding="utf-8")
 
     def __enter__(self) -> Callable[[Mapping[str, Any]], None]:
         return self._write
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with self._refusing():
+                self._file.close()
 
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._file is not None:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            with self._refusing():
+                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SetupProblem(
+                "report_not_writable",
+                f"The report {self._path} can't be written: {error.strerror}.",
+                "Choose another file with --report.",
+            ) from error

@@ -41,9 +41,7 @@ class NotCaughtUp(Exception):
 class Stage:
     """The assembled parts. `open` first, then `register`, then reports and requests."""
 
-    def __init__(
-        self, pool: Pool, live_state: RedisLiveState, mirror: LiveMirror, travel_times: TravelTimes
-    ) -> None:
+    def __init__(self, pool: Pool, live_state: RedisLiveState, mirror: LiveMirror, travel_times: TravelTimes) -> None:
         self._pool = pool
         self._live_state = live_state
         self._mirror = mirror
@@ -124,7 +122,9 @@ class Stage:
             if true():
                 return
             if time.monotonic() > deadline:
-                raise NotCaughtUp
+                raise NotCaughtUp(
+                    f"The live state did not show what was recorded within {_CATCH_UP_S:.0f} s. Try again."
+                )
             await self._mirror.wait_change(serial, 0.5)
 
 
