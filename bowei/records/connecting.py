@@ -126,7 +126,8 @@ async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnect
     try:
         yield connection
     except (OutcomeUnknown, asyncio.CancelledError):
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool already
+            connection.terminate()
         raise
     finally:
         await asyncio.shield(_give_back(pool, connection))

@@ -285,15 +285,13 @@ BEGIN
         SELECT ids[o.i], clock_at FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i) WHERE o.outcome = 'repeated';
 
     RETURN QUERY
-        SELECT o.i::integer, coalesce(o.outcome, 'none'), 
-               CASE o.outcome WHEN 'driver_has_hold' THEN of_driver.own ELSE of_id.own END
+        SELECT o.i::integer, coalesce(o.outcome, 'none'), CASE
+            WHEN o.outcome IN ('granted', 'repeated') THEN (
+                SELECT own FROM bowei.hold AS own WHERE own.diversion_id = ids[o.i] ORDER BY own.ordinal DESC LIMIT 1)
+            WHEN o.outcome = 'driver_has_hold' THEN (
+                SELECT own FROM bowei.hold AS own WHERE own.driver_id = drivers[o.i] AND own.state = 'held')
+            END
         FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i)
-        LEFT JOIN LATERAL (
-            SELECT own FROM bowei.hold AS own WHERE own.diversion_id = ids[o.i] ORDER BY own.ordinal DESC LIMIT 1
-        ) AS of_id ON o.outcome IN ('granted', 'repeated')
-        LEFT JOIN LATERAL (
-            SELECT own FROM bowei.hold AS own WHERE own.driver_id = drivers[o.i] AND own.state = 'held'
-        ) AS of_driver ON o.outcome = 'driver_has_hold'
         ORDER BY o.i;
 END $$;
 

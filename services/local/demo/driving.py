@@ -256,7 +256,7 @@ class Driver:
         answer = await self._routing.request("PATCH", self._diversion_path, token=self._token, body=body)
         if answer is None:
             return hold
-        if answer.status != 200:
+        if answer.status != 200 or "hold" not in answer.body:
             self._figures.watch.denied(hold, self._pace.now(), answer.code)
             return hold
         longer = _acknowledged(self._diversion_id, answer.body["hold"])
@@ -297,7 +297,7 @@ class Driver:
         """Make sure that nobody denies the hold while it should live."""
         if answer is None:
             return
-        if answer.status != 200:
+        if answer.status != 200 or "hold" not in answer.body:
             self._figures.watch.denied(hold, self._pace.now(), answer.code)
             return
         said = answer.body["hold"]

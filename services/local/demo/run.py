@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
+from bowei.records.failures import StoreFailure
 from bowei.records.postgres_holding import PostgresHoldBook
 from services.local.data_folder import open_data_folder
 from services.local.demo.living import Life, connected, new_life
@@ -28,6 +29,8 @@ _FRAMES_A_SECOND = 4
 _LEDGER_WITHIN_S = 10.0
 _CITYBRAIN_SOURCES = ("citybrain-in77", "citybrain-example")
 _STOPPED = 130
+_NOT_ASKED = -1
+"""A ledger that could not be asked is not said to be sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,11 @@ async def _show(life: Life, options: DemoOptions, console: Console) -> None:
 async def _summary(life: Life, city: City, options: DemoOptions, shown_minutes: float, real_s: float) -> dict[str, Any]:
     """Give what came of it: the world's figures, and beside them what the ledger says of itself."""
     book = PostgresHoldBook(city.pool)
-    async with asyncio.timeout(_LEDGER_WITHIN_S):
-        violations = await book.broken_promises()
+    try:
+        async with asyncio.timeout(_LEDGER_WITHIN_S):
+            violations = len(await book.broken_promises())
+    except (StoreFailure, TimeoutError):
+        violations = _NOT_ASKED
     parks = life.world.shared_parks()
     return {
         "scene": options.scene,
@@ -139,7 +145,7 @@ async def _summary(life: Life, city: City, options: DemoOptions, shown_minutes: 
         "reports_delivered": life.delivery.delivered,
         "reports_failed": life.delivery.failures.total(),
         "restarts": sum(city.processes.restart_counts().values()),
-        "ledger_violations": len(violations),
+        "ledger_violations": violations,
     }
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from bowei.livestate.failures import LiveStateAway
 from bowei.records.failures import StoreFailure
 from bowei.roads.errors import RoadsError
+from bowei.roads.opening import open_travel_times
 from services.local.data_folder import throwaway_data_folder
 from services.local.replay.recording import BadRecording, open_recording
 from services.local.replay.replaying import Replay, ReplayOptions, UnknownHospital, hospitals_of
@@ -35,11 +37,12 @@ async def replay(folder: Path, options: ReplayOptions) -> dict[str, Any]:
     """
     recording = open_recording(folder)
     hospitals_of(recording, options)
+    travel_times = open_travel_times(options.roads)
     async with AsyncExitStack() as stack:
         data = stack.enter_context(throwaway_data_folder())
         # The addresses in the environment may be a city's: a replay never touches them.
         servers = await stack.enter_async_context(embedded_servers(data, environment={}))
-        stage = await stack.enter_async_context(open_stage(servers.database_url, servers.redis_url, options.roads))
+        stage = await stack.enter_async_context(open_stage(servers.database_url, servers.redis_url, travel_times))
         return await Replay(recording, options, stage).run()
 
 
@@ -65,6 +68,11 @@ def replay_with_progress(folder: Path, options: ReplayOptions) -> int:
     except (NotCaughtUp, StoreFailure, LiveStateAway) as error:
         return _not_replayed(f"The replay's own servers stopped answering. {error}")
     typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
+    return exit_code(summary)
+
+
+def exit_code(summary: Mapping[str, Any]) -> int:
+    """Give 1 if the recording contradicts a decision or a promise was broken, else 0."""
     return 1 if any(summary[name] for name in _MUST_BE_ZERO) else 0
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -22,7 +21,6 @@ from bowei.records.migrating import migrate
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
-from bowei.roads.opening import open_travel_times
 from bowei.roads.travel_times import TravelTimes
 from services.ingest.measures import Measures as IngestMeasures
 from services.ingest.measures import Way
@@ -129,7 +127,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(database_url: str, redis_url: str, roads: Path | None) -> AsyncIterator[Stage]:
+async def open_stage(database_url: str, redis_url: str, travel_times: TravelTimes) -> AsyncIterator[Stage]:
     """Assemble a stage on an empty database and live state."""
     async with AsyncExitStack() as stack:
         await migrate(database_url)
@@ -146,4 +144,4 @@ async def open_stage(database_url: str, redis_url: str, roads: Path | None) -> A
                 await task
 
         stack.push_async_callback(stop)
-        yield Stage(pool, live_state, mirror, open_travel_times(roads))
+        yield Stage(pool, live_state, mirror, travel_times)
