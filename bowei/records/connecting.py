@@ -121,7 +121,7 @@ async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnect
     """
     try:
         connection = await pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise StoreAway(type(error).__name__) from error
     try:
         yield connection
@@ -135,7 +135,7 @@ async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnect
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.pool.PoolConnectionProxy) -> None:
     # What can't be given back in time was closed by the pool, and it opens another when one is needed.
-    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         await pool.release(connection, timeout=1.0)
 
 

@@ -73,6 +73,24 @@ class PostgresHoldBook(HoldBook):
             return await self._place_once(batch)
 
     async def _place_once(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+        return [await self._place_alone(batch[0])] if len(batch) == 1 else await self._place_together(batch)
+
+    async def _place_alone(self, request: PlaceRequest) -> Decision:
+        rows = await self._fetch(
+            "SELECT * FROM bowei.place_one($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)",
+            request.diversion_id,
+            request.driver_id,
+            request.request_hash,
+            request.hospital_id,
+            request.plate_hash,
+            msgspec.json.encode(request.answer).decode(),
+            [candidate.agreement_id for candidate in request.candidates],
+            [str(candidate.space_class) for candidate in request.candidates],
+            [candidate.lifetime.total_seconds() for candidate in request.candidates],
+        )
+        return _decision(rows[0])
+
+    async def _place_together(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
         options: dict[tuple[AgreementId, SpaceClass], int] = {}
         requests: list[int] = []
         chosen: list[int] = []

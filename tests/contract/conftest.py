@@ -8,10 +8,11 @@ import pytest
 
 from bowei.domain.clock import SteppedClock
 from bowei.records.in_memory import InMemoryRecords
+from bowei.records.postgres_holding import PostgresHoldBook
 from services.local.servers import Servers
 from tests.conftest import database_url
 from tests.contract.block import MONDAY_9H, Block
-from tests.contract.stores import Stores, empty, in_memory_stores, postgres_stores, prepare
+from tests.contract.stores import AskedInCompany, Stores, empty, in_memory_stores, postgres_stores, prepare
 
 _NUMBERS = itertools.count(1)
 
@@ -25,26 +26,26 @@ def ledger_url(servers: Servers) -> str:
     return url
 
 
-@pytest.fixture(params=["in_memory", "postgres"])
-def store_url(request: pytest.FixtureRequest) -> str | None:
-    """Give the address of the store that a test runs on; None is memory.
+@pytest.fixture(params=[None, PostgresHoldBook, AskedInCompany], ids=["in_memory", "postgres", "postgres_in_company"])
+def real_book(request: pytest.FixtureRequest) -> tuple[str, type[PostgresHoldBook]] | None:
+    """Give the address of the store that a test runs on, and how it is asked; None is memory.
 
     Not a part of `stores`, because servers can't be started from within a test's running loop.
     """
-    if request.param == "in_memory":
+    if request.param is None:
         return None
-    url: str = request.getfixturevalue("ledger_url")
-    return url
+    return request.getfixturevalue("ledger_url"), request.param
 
 
 @pytest.fixture
-async def stores(store_url: str | None) -> AsyncIterator[Stores]:
+async def stores(real_book: tuple[str, type[PostgresHoldBook]] | None) -> AsyncIterator[Stores]:
     """Give an empty records room; its time is Monday, 09:00 in Hangzhou."""
-    if store_url is None:
+    if real_book is None:
         clock = SteppedClock(MONDAY_9H)
         yield in_memory_stores(InMemoryRecords(clock), clock)
         return
-    async with postgres_stores(store_url) as (real, pool):
+    url, book_type = real_book
+    async with postgres_stores(url, book_type=book_type) as (real, pool):
         await empty(pool)
         await real.step_to(MONDAY_9H)
         yield real

@@ -1,5 +1,6 @@
 """The records room behind its ports, in memory or in Postgres, with a clock that only the test moves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
+from bowei.domain.lots import DriverId
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
-from bowei.records.holding import HoldBook
+from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
 from bowei.records.migrating import migrate
 from bowei.records.postgres_holding import PostgresHoldBook
@@ -40,12 +43,24 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
     return Stores(InMemoryHoldBook(records), InMemoryReportJournal(records), InMemoryRegister(records), step_to)
 
 
+class AskedInCompany(PostgresHoldBook):
+    """The ledger as a busy city uses it: no request is alone in its commit."""
+
+    @override
+    async def place(self, request: PlaceRequest) -> Decision:
+        company = PlaceRequest("somebody-else", DriverId("somebody-else"), b"." * 32, request.hospital_id, ())
+        _, decision = await asyncio.gather(super().place(company), super().place(request))
+        return decision
+
+
 @asynccontextmanager
-async def postgres_stores(url: str) -> AsyncIterator[tuple[Stores, asyncpg.Pool]]:
+async def postgres_stores(
+    url: str, *, book_type: type[PostgresHoldBook] = PostgresHoldBook
+) -> AsyncIterator[tuple[Stores, asyncpg.Pool]]:
     """Give the ports of the room in a prepared database, and the connections behind them."""
     pool = await connect(url, most_connections=4, check_durable=False)
     try:
-        book, journal = PostgresHoldBook(pool), PostgresReportJournal(pool)
+        book, journal = book_type(pool), PostgresReportJournal(pool)
         yield Stores(book, journal, PostgresRegister(pool), lambda instant: step_replay(pool, instant)), pool
         await book.close()
         await journal.close()

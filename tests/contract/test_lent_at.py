@@ -1,7 +1,7 @@
 """The one rule that exists twice: what is lent at an instant, in the domain and in the ledger's SQL."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -43,7 +43,7 @@ def instants(draw: st.DrawFn, zone: str) -> datetime:
     """Give an instant on an edge of the zone's own wall clock, or of another zone's."""
     asked_in = draw(st.one_of(st.just(zone), st.sampled_from(ZONES)))
     wall_clock: datetime = draw(wall_clocks)
-    return wall_clock.replace(tzinfo=ZoneInfo(asked_in), fold=draw(st.integers(0, 1)))
+    return wall_clock.replace(tzinfo=ZoneInfo(asked_in), fold=draw(st.integers(0, 1))).astimezone(UTC)
 
 
 zones_and_instants = st.sampled_from(ZONES).flatmap(lambda zone: st.tuples(st.just(zone), instants(zone)))
@@ -75,7 +75,8 @@ def on_sundays(starts: time, stops: time) -> Agreement:
 
 def zurich(local: str, *, fold: int = 0) -> tuple[str, datetime]:
     """Give an instant of Zürich's wall clock."""
-    return "Europe/Zurich", datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Zurich"), fold=fold)
+    at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Zurich"), fold=fold)
+    return "Europe/Zurich", at.astimezone(UTC)
 
 
 @pytest.fixture

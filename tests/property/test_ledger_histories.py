@@ -33,7 +33,7 @@ from bowei.domain.holds import SETTLE_LIMIT, HoldState
 from bowei.domain.lots import DriverId, LotId, SpaceClass
 from bowei.domain.observations import LotState, Observation, Passage, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise
-from bowei.records.holding import Candidate, PlaceRequest
+from bowei.records.holding import Candidate, Decision, PlaceRequest
 from bowei.records.in_memory import InMemoryRecords
 from bowei.records.registering import StillInUse
 from bowei.records.reporting import Judged
@@ -191,6 +191,23 @@ class Histories(RuleBasedStateMachine):
         """Let a driver ask, maybe under somebody's id, maybe with another body."""
         request = PlaceRequest(diversion_id, driver, body.encode() * 32, FIRST, asked, {"why": body}, plate)
         self.both(lambda s: s.book.place(request))
+
+    @rule(
+        asks=st.lists(
+            st.tuples(diversion_ids, driver_ids, candidate_lists),
+            min_size=2,
+            max_size=4,
+            unique_by=(lambda ask: ask[0], lambda ask: ask[1]),
+        )
+    )
+    def ask_together(self, asks: list[tuple[str, DriverId, tuple[Candidate, ...]]]) -> None:
+        """Let drivers ask at once; they share a commit of the ledger, in this order."""
+        requests = [PlaceRequest(*ask[:2], b"a" * 32, FIRST, ask[2], {"why": "a"}) for ask in asks]
+
+        async def placed(stores: Stores) -> list[Decision]:
+            return await asyncio.gather(*[stores.book.place(request) for request in requests])
+
+        self.both(placed)
 
     @precondition(has_holds)
     @rule(which=which, driver=driver_ids, stolen=rarely)

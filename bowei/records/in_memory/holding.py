@@ -178,9 +178,10 @@ class InMemoryHoldBook(HoldBook):
         candidates: Sequence[Candidate],
         answer: Json,
     ) -> Decision:
-        kept = self._opened(diversion_id, driver_id)
+        kept = self._records.newest(diversion_id, driver_id)
         if kept is None or kept.hold.ordinal < ordinal:
             return Decision(Outcome.UNKNOWN_DIVERSION)
+        self._records.do_due([kept.hold.lot_id])
         if kept.hold.ordinal > ordinal or (kept.hold.state is ends_as and kept.hold.reason == reason):
             return _told(Outcome.REPEATED, kept)
         if not kept.live:

@@ -295,6 +295,66 @@ BEGIN
         ORDER BY o.i;
 END $$;
 
+-- The same for a request that is alone, in as few statements as will do; whatever is not plain goes to `place`.
+CREATE FUNCTION bowei.place_one(
+    id text, driver text, hash bytea, hospital text, plate bytea, explanation jsonb,
+    option_agreements text[], option_classes text[], lifetimes double precision[]
+) RETURNS TABLE (request integer, outcome text, hold bowei.hold) LANGUAGE plpgsql AS $$
+DECLARE
+    id_key bigint := hashtextextended(id, 0);
+    driver_key bigint := hashtextextended(driver, 0);
+    clock_at timestamptz;
+    lots text[];
+    chosen record;
+BEGIN
+    PERFORM pg_advisory_xact_lock(least(id_key, driver_key)), pg_advisory_xact_lock(greatest(id_key, driver_key));
+    IF EXISTS (SELECT FROM bowei.hold AS h WHERE h.diversion_id = id)
+       OR EXISTS (SELECT FROM bowei.given_up AS g WHERE g.diversion_id = id)
+       OR EXISTS (SELECT FROM bowei.hold AS h WHERE h.driver_id = driver AND h.state = 'held') THEN
+        RETURN QUERY SELECT p.request, p.outcome, p.hold FROM bowei.place(
+            ARRAY[id], ARRAY[driver], ARRAY[hash], ARRAY[hospital], ARRAY[plate], ARRAY[explanation],
+            ARRAY[NULL]::text[], option_agreements, option_classes, array_fill(1, ARRAY[cardinality(lifetimes)]),
+            ARRAY(SELECT generate_subscripts(lifetimes, 1)), lifetimes) AS p;
+        RETURN;
+    END IF;
+    lots := ARRAY(SELECT a.lot_id FROM bowei.agreement a WHERE a.agreement_id = ANY (option_agreements));
+    PERFORM 1 FROM bowei.lot_promise AS l WHERE l.lot_id = ANY (lots) ORDER BY l.lot_id FOR UPDATE;
+    clock_at := bowei.now();
+    IF EXISTS (SELECT FROM bowei.hold AS h WHERE h.lot_id = ANY (lots) AND h.state = 'held' AND h.expires_at <= clock_at)
+       OR EXISTS (SELECT FROM bowei.hold AS h WHERE h.lot_id = ANY (lots) AND h.state = 'arrived') THEN
+        PERFORM bowei.expire_due(lots, clock_at), bowei.settle(lots, clock_at);
+    END IF;
+    SELECT r.option, r.lot_id, least(r.free_room - r.margin, r.open_room, r.class_room, r.pool_room) AS room
+        INTO chosen FROM bowei.rooms(option_agreements, option_classes, clock_at) AS r
+        WHERE least(r.free_room - r.margin, r.open_room, r.class_room, r.pool_room) > 0 AND r.lot_id = ANY (lots)
+        ORDER BY r.option LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT 1, 'none', NULL::bowei.hold;
+        RETURN;
+    END IF;
+    PERFORM pg_notify('bowei_promised', '');
+    RETURN QUERY
+        WITH placed AS (
+            INSERT INTO bowei.hold AS h (diversion_id, ordinal, driver_id, request_hash, hospital_id, lot_id,
+                                         agreement_id, space_class, state, placed_at, expires_at, plate_hash, answer)
+            VALUES (id, 1, driver, hash, hospital, chosen.lot_id, option_agreements[chosen.option],
+                    option_classes[chosen.option], 'held', clock_at,
+                    clock_at + lifetimes[chosen.option] * interval '1 second', plate,
+                    explanation || jsonb_build_object('offered_before', chosen.room))
+            RETURNING h
+        ), step AS (
+            INSERT INTO bowei.hold_step (diversion_id, ordinal, state, at) VALUES (id, 1, 'held', clock_at)
+        ), pool AS (
+            INSERT INTO bowei.pool_promise AS q (agreement_id, space_class, lot_id, held)
+            VALUES (option_agreements[chosen.option], option_classes[chosen.option], chosen.lot_id, 1)
+            ON CONFLICT (agreement_id, space_class) DO UPDATE SET held = q.held + 1
+        ), lot AS (
+            UPDATE bowei.lot_promise AS l SET held = l.held + 1, version = l.version + 1, changed_in = pg_current_xact_id()
+            WHERE l.lot_id = chosen.lot_id
+        )
+        SELECT 1, 'granted', placed.h FROM placed;
+END $$;
+
 -- Find a diversion's newest hold for its driver (null: whoever asks may), with its lot locked and what is due done.
 CREATE FUNCTION bowei.open_hold(id text, driver text) RETURNS bowei.hold LANGUAGE plpgsql AS $$
 DECLARE
@@ -497,7 +557,7 @@ DECLARE
     one regprocedure;
 BEGIN
     FOR one IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'bowei'::regnamespace
-        AND p.proname IN ('place', 'release', 'extend', 'arrive', 'leave', 'replace', 'sweep')
+        AND p.proname IN ('place', 'place_one', 'release', 'extend', 'arrive', 'leave', 'replace', 'sweep')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off', one);
     END LOOP;

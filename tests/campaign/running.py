@@ -1,0 +1,136 @@
+"""One run: the machines start, people and lots live, the nemesis strikes, all is mended, and everything is checked."""
+
+import asyncio
+import contextlib
+import random
+import sys
+import time
+from typing import Any
+
+from asyncpg import InterfaceError, PostgresError
+
+from bowei.records.failures import StoreFailure
+from services.routing.drivers import DriverTokens
+from tests.campaign.block import LOTS, QUIET
+from tests.campaign.calling import Caller, Request
+from tests.campaign.checking import Violation, by_kind, check_all
+from tests.campaign.drivers import Driver
+from tests.campaign.history import History
+from tests.campaign.ledger import differences, read_ledger
+from tests.campaign.lots import CarParks, Reporter
+from tests.campaign.machines import OTHERS, Machines, can_have_own_disk, running_machines
+from tests.campaign.measuring import measured
+from tests.campaign.nemesis import Nemesis, plan
+
+_DRIVERS = 36
+_CONVERGED_WITHIN_S = 15.0
+_ENDED_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.25
+_SAY_EVERY_S = 10.0
+_VIOLATIONS_SHOWN = 40
+
+
+def say(text: str) -> None:
+    """Tell whoever watches."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+async def run_campaign(seed: int, seconds: float, *, own_disk: bool | None = None) -> dict[str, Any]:
+    """Run one campaign; give its report. `own_disk`: None leaves it to the seed, every third has one."""
+    wanted = seed % 3 == 0 if own_disk is None else own_disk
+    has_disk = wanted and can_have_own_disk()
+    if wanted and not has_disk:
+        say("disk_full is left out: this user may not make a small disk of its own")
+    say(f"seed {seed}: starting {'with a small disk' if has_disk else ''}")
+    async with running_machines(own_disk=has_disk) as machines:
+        history = History(machines.clock)
+        caller = Caller(machines.urls, history)
+        try:
+            began_s = time.monotonic()
+            await _live(machines, caller, seed, seconds)
+            lasted_s = time.monotonic() - began_s
+            violations = await _checked(machines, history)
+        finally:
+            await caller.close()
+    for kind, details in violations[:_VIOLATIONS_SHOWN]:
+        say(f"  VIOLATION {kind}: {details}")
+    return measured(history, seed=seed, seconds=lasted_s, violations=violations)
+
+
+async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -> None:
+    """Let people, lots and the nemesis live so long; then let all of it end by itself."""
+    history, stop, mended = caller.history, asyncio.Event(), asyncio.Event()
+    parks = CarParks(history)
+    tokens = DriverTokens(machines.driver_key)
+
+    def rng(who: str) -> random.Random:
+        return random.Random(f"{seed} {who}")
+
+    await Reporter(QUIET, parks, caller, machines.source_key, rng("quiet")).say_once()
+    reporters = [Reporter(lot, parks, caller, machines.source_key, rng(lot.lot_id)) for lot in LOTS]
+    drivers = [
+        Driver(f"s{seed}-driver-{number}", caller, parks, tokens, rng(f"driver {number}")) for number in range(_DRIVERS)
+    ]
+    nemesis = Nemesis(machines, history)
+    async with asyncio.TaskGroup() as living:
+        striking = living.create_task(nemesis.run(plan(seed, own_disk=machines.disk is not None), stop))
+        people = [living.create_task(driver.run(stop)) for driver in drivers]
+        for lot, reporter in zip(LOTS, reporters, strict=True):
+            living.create_task(reporter.run(mended))
+            if lot.passages:
+                living.create_task(reporter.run_passages(mended))
+        looking = living.create_task(_look(machines, caller, mended))
+        telling = living.create_task(_tell(history, mended))
+        await asyncio.sleep(seconds)
+        stop.set()
+        async with asyncio.timeout(_ENDED_WITHIN_S):
+            await asyncio.gather(striking, *people)
+        mended.set()
+        async with asyncio.timeout(_ENDED_WITHIN_S):
+            await asyncio.gather(looking, telling)
+
+
+async def _look(machines: Machines, caller: Caller, stop: asyncio.Event) -> None:
+    """Look at what availability and the registry show, as boards and operators do."""
+    asked = {
+        OTHERS[0]: Request("look_at_lots", "GET", "/v1/lots", "lots"),
+        OTHERS[1]: Request("look_at_agreements", "GET", "/v1/lots", "lots", token=machines.admin_token),
+    }
+    while not stop.is_set():
+        for process, request in asked.items():
+            await caller.ask(request, process)
+        await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _tell(history: History, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _SAY_EVERY_S)
+        say(f"  {len(history.faults)} faults, {history.operations} operations, {len(history.unanswered)} unanswered")
+
+
+async def _checked(machines: Machines, history: History) -> list[Violation]:
+    """Wait until the copy equals the ledger, and check everything."""
+    until_s = time.monotonic() + _CONVERGED_WITHIN_S
+    while found := await _differences(machines):
+        if time.monotonic() > until_s:
+            break
+        await asyncio.sleep(0.2)
+    converged_s = _CONVERGED_WITHIN_S - (until_s - time.monotonic())
+    say(f"  converged after {converged_s:.1f} s" if not found else "  NOT converged")
+    ledger = await read_ledger(machines.database_url)
+    violations = [("copy_differs", difference) for difference in found]
+    violations += [("unanswered", what) for what in history.unanswered]
+    violations += check_all(history, ledger)
+    say(f"  {len(ledger.holds)} holds, {len(ledger.steps)} steps checked: {by_kind(violations) or 'no violations'}")
+    return violations
+
+
+async def _differences(machines: Machines) -> list[str]:
+    try:
+        return await differences(machines.database_url, machines.valkeys[0].place.url)
+    except (StoreFailure, OSError, PostgresError, InterfaceError) as error:
+        return [f"the ledger is away: {type(error).__name__}"]
+
+

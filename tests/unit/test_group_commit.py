@@ -1,0 +1,131 @@
+"""Group commit: who waits shares the next commit, in order, and everyone hears the end."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from bowei.records.failures import Overloaded, StoreAway
+from bowei.records.group_commit import GroupCommit
+
+
+class Ledger:
+    """Commits batches of words when it is let; answers each word in capitals."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.open = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def commit(self, batch: Sequence[str]) -> Sequence[str]:
+        """Remember the batch, and answer when the ledger is open."""
+        self.batches.append(list(batch))
+        self.begun.set()
+        await asyncio.wait_for(self.open.wait(), timeout=5)
+        if "bad" in batch:
+            raise StoreAway("the disk is full")
+        return [word.upper() for word in batch]
+
+
+@pytest.fixture
+async def ledger() -> Ledger:
+    """Give a ledger that is busy until it is let."""
+    return Ledger()
+
+
+def grouping(
+    ledger: Ledger, *, most: int = 200, queue_limit: int = 100, patience_s: float = 5.0
+) -> GroupCommit[str, str]:
+    """Group words by their letters: two words that share one may not stand in one batch."""
+    return GroupCommit(ledger.commit, keys=set, most=most, queue_limit=queue_limit, patience_s=patience_s)
+
+
+async def waiting(group: GroupCommit[str, str], ledger: Ledger, *words: str) -> list[asyncio.Task[str]]:
+    """Let the first word's commit begin, and the others wait."""
+    tasks = [asyncio.create_task(group.submit(words[0]))]
+    await asyncio.wait_for(ledger.begun.wait(), timeout=5)
+    tasks += [asyncio.create_task(group.submit(word)) for word in words[1:]]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_a_request_that_is_alone_is_committed_at_once(ledger: Ledger) -> None:
+    """No other request has to come for it."""
+    ledger.open.set()
+    assert await grouping(ledger).submit("a") == "A"
+    assert ledger.batches == [["a"]]
+
+
+async def test_requests_that_come_during_a_commit_share_the_next(ledger: Ledger) -> None:
+    """Each gets its own answer."""
+    group = grouping(ledger)
+    tasks = await waiting(group, ledger, "a", "b", "c", "d")
+    assert group.waiting == 3
+    ledger.open.set()
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", "D"]
+    assert ledger.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_batch_has_a_limit(ledger: Ledger) -> None:
+    """What does not fit is the next batch."""
+    tasks = await waiting(grouping(ledger, most=2), ledger, "a", "b", "c", "d")
+    ledger.open.set()
+    await asyncio.gather(*tasks)
+    assert ledger.batches == [["a"], ["b", "c"], ["d"]]
+
+
+async def test_requests_that_share_a_key_keep_their_order_in_different_batches(ledger: Ledger) -> None:
+    """Nothing overtakes what was left behind, also not what shares only its other key."""
+    tasks = await waiting(grouping(ledger), ledger, "x", "a", "ab", "bc", "d")
+    ledger.open.set()
+    await asyncio.gather(*tasks)
+    assert ledger.batches == [["x"], ["a", "d"], ["ab"], ["bc"]]
+
+
+async def test_a_failed_commit_is_told_to_those_in_it_and_to_nobody_else(ledger: Ledger) -> None:
+    """The next batch is committed all the same."""
+    tasks = await waiting(grouping(ledger, most=2), ledger, "x", "bad", "c", "d", "e")
+    ledger.open.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [str, StoreAway, StoreAway, str, str]
+
+
+async def test_a_full_queue_refuses_at_once(ledger: Ledger) -> None:
+    """Nobody waits in a queue without an end."""
+    group = grouping(ledger, queue_limit=2)
+    tasks = await waiting(group, ledger, "a", "b", "c")
+    with pytest.raises(Overloaded):
+        await group.submit("d")
+    ledger.open.set()
+    assert await asyncio.gather(*tasks) == ["A", "B", "C"]
+
+
+async def test_a_request_that_waited_too_long_is_dropped_before_work_is_done_on_it(ledger: Ledger) -> None:
+    """Its client has gone; the ledger never sees it."""
+    ledger.open.set()
+    with pytest.raises(Overloaded):
+        await grouping(ledger, patience_s=-1.0).submit("a")
+    assert ledger.batches == []
+
+
+async def test_a_request_whose_client_has_gone_is_not_committed(ledger: Ledger) -> None:
+    """A closed connection takes its request out of the queue."""
+    tasks = await waiting(grouping(ledger), ledger, "a", "b", "c")
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    ledger.open.set()
+    assert await asyncio.gather(*[tasks[0], tasks[2]]) == ["A", "C"]
+    assert ledger.batches == [["a"], ["c"]]
+
+
+async def test_closing_lets_the_commit_in_flight_finish_and_refuses_the_rest(ledger: Ledger) -> None:
+    """A process that stops leaves nobody waiting."""
+    group = grouping(ledger)
+    tasks = await waiting(group, ledger, "a", "b")
+    closing = asyncio.create_task(group.close())
+    await asyncio.sleep(0)
+    ledger.open.set()
+    await closing
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert answers[0] == "A"
+    assert isinstance(answers[1], Overloaded)

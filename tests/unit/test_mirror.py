@@ -1,0 +1,151 @@
+"""A process's own copy: it never fails, keeps what it last knew, and says how old that is."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bowei.domain.directory import Directory
+from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name
+from bowei.domain.offering import LotPromise, Report
+from bowei.domain.places import Point
+from bowei.livestate.in_memory import InMemoryLiveState
+from bowei.livestate.mirror import LiveMirror
+
+NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+MALL, OFFICE = LotId("mall"), LotId("office")
+HERE = Point(30.2552, 120.1582)
+LEDGER = "ledger"
+
+
+def a_lot(lot_id: LotId, capacity: int = 50) -> Lot:
+    """Give a lot by the lake."""
+    entrance = Entrance("north", Name("北口", "North"), HERE)
+    return Lot(lot_id, LotKind.MALL, Name("停车场", "Lot"), "Asia/Shanghai", capacity, HERE, (entrance,))
+
+
+def directory(*lot_ids: LotId, version: int = 1, capacity: int = 50) -> Directory:
+    """Give a directory of lots."""
+    return Directory.of(version, [a_lot(lot_id, capacity) for lot_id in lot_ids], [], [])
+
+
+def report(free: int, seconds: int = 0) -> Report:
+    """Give a report of so many seconds after nine."""
+    at = NINE + timedelta(seconds=seconds)
+    return Report(observed_at=at, received_at=at, free=free)
+
+
+class Copied:
+    """A live state with two lots in it, and a mirror that follows it."""
+
+    def __init__(self) -> None:
+        self.live_state = InMemoryLiveState()
+        self.mirror = LiveMirror(self.live_state)
+
+    async def fill(self) -> None:
+        """Show both lots."""
+        promises = {MALL: LotPromise(held=1, version=5), OFFICE: LotPromise(version=1)}
+        await self.live_state.copy_promises(promises, directory(MALL, OFFICE), ledger=LEDGER)
+        await self.live_state.copy_reports({MALL: report(20), OFFICE: report(10)})
+
+    def free(self, lot_id: LotId = MALL) -> int | None:
+        """Give what the mirror says is free."""
+        shown = self.mirror.lot(lot_id).report
+        return shown.free if shown else None
+
+    def aged(self, seconds: float) -> Callable[[], bool]:
+        """Say whether the mirror has not known itself to be current for so long."""
+        return lambda: (self.mirror.age_s or 0.0) > seconds
+
+
+@pytest.fixture
+async def copied() -> AsyncIterator[Copied]:
+    """Give a mirror that has read two lots."""
+    copied = Copied()
+    await copied.fill()
+    task = asyncio.create_task(copied.mirror.run())
+    assert await copied.mirror.wait_loaded(5)
+    yield copied
+    while not task.done():
+        task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait({task}, timeout=0.2)
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true; after a while fail."""
+    deadline_s = time.monotonic() + 8
+    while not true():
+        assert time.monotonic() < deadline_s, "never came true"
+        await asyncio.sleep(0.005)
+
+
+async def test_a_mirror_that_was_never_filled_says_so() -> None:
+    """No age, no lots, an empty directory, and no exception."""
+    mirror = LiveMirror(InMemoryLiveState())
+    assert (mirror.age_s, dict(mirror.lots), mirror.directory.version) == (None, {}, 0)
+    assert mirror.lot(MALL).report is None
+    assert not await mirror.wait_loaded(0.01)
+
+
+async def test_it_follows_what_is_shown(copied: Copied) -> None:
+    """Reports, promises and the directory, without being asked."""
+    await copied.live_state.show_reports({MALL: report(7, 10)})
+    await until(lambda: copied.free() == 7)
+    await copied.live_state.show_promises({MALL: LotPromise(held=3, version=6)})
+    await until(lambda: copied.mirror.lot(MALL).promise.held == 3)
+    await copied.live_state.show_directory(directory(MALL, version=2))
+    await until(lambda: set(copied.mirror.lots) == {MALL})
+    assert copied.mirror.age_s is not None
+    assert copied.mirror.age_s < 1
+
+
+async def test_a_directory_that_changed_under_the_same_version_is_taken(copied: Copied) -> None:
+    """Another ledger counts its versions from the beginning too."""
+    await copied.live_state.show_directory(directory(MALL, OFFICE, version=1, capacity=99))
+    await until(lambda: copied.mirror.directory.lots[MALL].capacity == 99)
+
+
+async def test_it_keeps_its_values_while_the_server_is_away_and_grows_old(copied: Copied) -> None:
+    """Boards go on from the last copy and say how old it is; back again, the copy is read anew."""
+    copied.live_state.away = True
+    await until(copied.aged(1.5))
+    assert (copied.free(), copied.mirror.lot(MALL).promise.held) == (20, 1)
+    copied.live_state._reports[MALL] = report(3, 60)
+    copied.live_state.away = False
+    await until(lambda: copied.free() == 3)
+    assert not copied.aged(1.5)()
+
+
+async def test_it_keeps_its_values_when_the_server_was_emptied_and_grows_old(copied: Copied) -> None:
+    """An emptied server answers, and yet it is no copy of anything: the age says so until it is filled again."""
+    copied.live_state.flush()
+    await copied.live_state.show_directory(directory(MALL, OFFICE))
+    copied.live_state.flush()
+    await until(copied.aged(1.5))
+    assert (copied.free(), copied.free(OFFICE), copied.mirror.lot(MALL).promise.held) == (20, 10, 1)
+    assert set(copied.mirror.directory.lots) == {MALL, OFFICE}
+    await copied.fill()
+    await until(lambda: not copied.aged(0.5)())
+
+
+async def test_a_lot_that_the_new_copy_does_not_have_yet_keeps_its_report(copied: Copied) -> None:
+    """After a flush promises come back first: what a lot last said was lost by the server, not unsaid by the lot."""
+    copied.live_state.flush()
+    promises = {MALL: LotPromise(held=2, version=9), OFFICE: LotPromise(version=2)}
+    await copied.live_state.copy_promises(promises, directory(MALL, OFFICE), ledger=LEDGER)
+    await until(lambda: copied.mirror.lot(MALL).promise.held == 2)
+    assert copied.free() == 20
+
+
+async def test_who_waits_for_a_change_is_woken_and_told_which_lots(copied: Copied) -> None:
+    """Only the lot that changed; a repeat of what is known changes nothing."""
+    serial = copied.mirror.serial
+    assert not await copied.mirror.wait_change(serial, 0.01)
+    waiting = asyncio.create_task(copied.mirror.wait_change(serial, 5))
+    await copied.live_state.show_reports({MALL: report(7, 10), OFFICE: report(10)})
+    assert await waiting
+    assert copied.mirror.changed_since(serial) == {MALL}
