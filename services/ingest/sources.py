@@ -87,10 +87,14 @@ class Sources:
         self._registered: Registered | None = None
         self._version = -1
         self._tried_at = float("-inf")
+        self._unread = False
+        """Whether the last attempt to read the register failed."""
 
     async def registered(self, *, missed: bool = False) -> Registered:
         """Give the register as it was read a moment ago; `missed` asks for a younger reading, if one is due."""
-        if self._registered is None or self._age_s() > (MISS_GAP_S if missed else FRESH_FOR_S):
+        due = self._age_s() > (MISS_GAP_S if missed else FRESH_FOR_S)
+        # A reading that is under way may hold what was missed: it is waited for.
+        if self._registered is None or due or (missed and self._reading.locked()):
             await self._read_once(missed=missed)
         if self._registered is None:
             raise StoreAway
@@ -101,6 +105,7 @@ class Sources:
 
         Raises:
             Refused: `key_missing`, `key_wrong`, or `not_allowed` where the source is suspended.
+            StoreAway: nobody known has this key, and the register can't be read just now.
         """
         scheme, _, key = (authorization or "").partition(" ")
         key = key.strip()
@@ -114,6 +119,9 @@ class Sources:
         if reporter is None:
             registered = await self.registered(missed=True)
             reporter = _with_key(registered, digest)
+        if reporter is None and self._unread:
+            # The key may be of a source registered since: a sender that is told 401 would not come back.
+            raise StoreAway
         if reporter is None:
             raise Refused("key_wrong")
         if reporter.source.suspended:
@@ -140,8 +148,10 @@ class Sources:
             if self._registered is not None and self._age_s() <= MISS_GAP_S:
                 return
             self._tried_at = self._monotonic()
+            self._unread = True
             try:
                 await self._read()
+                self._unread = False
             except StoreFailure as failure:
                 if self._registered is None:
                     raise

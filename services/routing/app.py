@@ -47,7 +47,7 @@ _FAILURES: dict[type[Exception], str] = {
     OutcomeUnknown: "outcome_unknown",
     Overloaded: "overloaded",
 }
-_START_WITHIN_S = 5.0
+_START_WITHIN_S = 3.0
 """A ledger that is away for longer does not delay the start: the process answers 503 until it is there."""
 _LOAD_WITHIN_S = 2.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0

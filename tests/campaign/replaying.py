@@ -7,21 +7,24 @@ and its answer) it shows the lot's history linearizable, with the ledger's order
 order, as Wing and Gong's, is not needed where one is known.
 
 What a lot reported is not under that lock. A grant may have been decided by any report that could be the newest then:
-begun to be recorded before the grant, and no newer one acknowledged before it. The most generous of these is taken.
+begun to be recorded before the grant was answered, and no newer one acknowledged before the grant's instant. The most
+generous of these is taken.
 """
 
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.campaign.block import AGREEMENTS, LOTS, LotPlan
 from tests.campaign.history import History
 from tests.campaign.ledger import Ledger, Row
 
 _CLOCKS_DIFFER_BY = timedelta(seconds=2)
-_NEVER = datetime.max
+_NEVER = datetime.max.replace(tzinfo=UTC)
+_COMMITTED_WITHIN = timedelta(minutes=10)
+"""Of the ledger's clock: no statement takes longer than 5 s of this machine's."""
 
 
 @dataclass(slots=True)
@@ -45,12 +48,14 @@ class _Lot:
 
 def check_grants(history: History, ledger: Ledger) -> Iterator[tuple[str, str]]:
     """Yield every grant that had no room."""
+    answered = _first_answers(history)
     for plan in LOTS:
         reports = _Reports(plan, history, ledger)
         lot = _Lot()
         for at, _, held, stays, row in _moves(plan, ledger):
             if held > 0:
-                yield from _judged(plan, lot, reports.most_free_at(at), row)
+                latest = min(answered.get((row["diversion_id"], row["ordinal"]), _NEVER), at + _COMMITTED_WITHIN)
+                yield from _judged(plan, lot, reports.most_free(at, latest), row)
             lot.add(row["agreement_id"], held, stays)
 
 
@@ -104,7 +109,7 @@ class _Reports:
         self._received = _from_behind([row["received_at"] for row in applied])
         # From when on a report was surely replaced: when any newer one was acknowledged.
         self._replaced: list[datetime] = []
-        replaced = _NEVER.replace(tzinfo=ledger.at.tzinfo)
+        replaced = _NEVER
         for row in reversed(applied):
             self._replaced.append(replaced)
             replaced = min(replaced, known.get((row["observed_at"], row["seq"] or 0), replaced))
@@ -115,23 +120,17 @@ class _Reports:
             if row["lot_id"] == plan.lot_id and row["kind"] == "exit" and row["outcome"] == "applied"
         )
 
-    def most_free_at(self, at: datetime) -> int:
-        """Give the most that could have been the lot's free count at `at`."""
-        return max(self._possible(at), default=0)
-
-    def _possible(self, at: datetime) -> list[int]:
-        # Those received within the last while are enough: older ones were replaced.
-        newest = bisect_right(self._received, at + _CLOCKS_DIFFER_BY)
-        found = []
-        for position in range(newest - 1, -1, -1):
-            row = self._applied[position]
+    def most_free(self, at: datetime, latest: datetime) -> int:
+        """Give the most that could have been the lot's free count for a grant at `at`, answered by `latest`."""
+        latest += _CLOCKS_DIFFER_BY
+        most = 0
+        for position in range(bisect_right(self._received, latest) - 1, -1, -1):
             if self._replaced[position] + _CLOCKS_DIFFER_BY < at:
                 break
-            found.append(row["free"] + self._left_since(row["observed_at"], at))
-        return found
-
-    def _left_since(self, observed_at: datetime, at: datetime) -> int:
-        return bisect_right(self._exits, at + _CLOCKS_DIFFER_BY) - bisect_right(self._exits, observed_at)
+            row = self._applied[position]
+            left_since = bisect_right(self._exits, latest) - bisect_right(self._exits, row["observed_at"])
+            most = max(most, row["free"] + left_since)
+        return most
 
 
 def _from_behind(instants: list[datetime]) -> list[datetime]:
@@ -149,3 +148,13 @@ def _acknowledged_at(plan: LotPlan, history: History) -> Mapping[tuple[datetime,
             at = history.shown(one.ended_s)
             known[key] = min(at, known.get(key, at))
     return known
+
+
+def _first_answers(history: History) -> Mapping[tuple[str, int], datetime]:
+    """Give when each hold was first shown to anybody: it was decided before."""
+    first_s: dict[tuple[str, int], float] = {}
+    for attempt in history.attempts:
+        if attempt.hold:
+            key = (attempt.key, attempt.hold["ordinal"])
+            first_s[key] = min(attempt.ended_s, first_s.get(key, attempt.ended_s))
+    return {key: history.shown(at_s) for key, at_s in first_s.items()}

@@ -115,6 +115,14 @@ async def test_a_report_is_believed_as_long_as_its_own_lot_usually_takes(urls: U
     assert summary["none_unjustified"] == summary["chosen_without_free"] == 0
 
 
+async def test_drivers_come_at_their_own_times_whenever_reports_come(urls: Urls, tmp_path: Path) -> None:
+    """Every five minutes from the first report on, also after a stretch in which nobody had to ask."""
+    rows: list[Row] = [(0, "hospital", 9), (7, "hospital", 0), (12, "hospital", 0), (16, "hospital", 0), (0, "near", 9)]
+    _, lines = await replayed(urls, write_recording(tmp_path, rows))
+    assert choices(lines) == [(10, "near"), (15, None)]
+    assert lines[1]["considered"][0]["excluded"] == "stale_data"
+
+
 async def test_nobody_asks_at_a_hospital_that_has_fallen_silent(urls: Urls, tmp_path: Path) -> None:
     """It was full at its last report; after ten minutes without another nobody says that it still is."""
     rows = [(0.0, "hospital", 0), *((5.0 * n, "near", 9) for n in range(100))]

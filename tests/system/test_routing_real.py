@@ -154,7 +154,9 @@ async def test_a_postgres_that_hangs_makes_nobody_wait_without_end(city: City) -
     finally:
         for pid in (city.postgres.pid, *found["pids"]):
             _signal(pid, signal.SIGCONT)
-    assert {answer.json()["code"] for answer in on_the_way} == {"outcome_unknown"}
+    said = {answer.json()["code"] for answer in on_the_way}
+    assert "outcome_unknown" in said
+    assert said <= {"outcome_unknown", "overloaded"}
     assert {answer.json().get("outcome") or answer.json()["code"] for answer in later} <= {
         "guided",
         "outcome_unknown",
