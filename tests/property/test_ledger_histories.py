@@ -8,7 +8,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
@@ -106,6 +106,13 @@ class Real:
 @pytest.fixture(scope="module")
 def real(servers: Servers) -> Iterator[Real]:
     """Give a migrated ledger on real Postgres, and the loop it lives in."""
+    with real_ledger(servers) as real:
+        yield real
+
+
+@contextmanager
+def real_ledger(servers: Servers) -> Iterator[Real]:
+    """Open a migrated ledger on real Postgres, in a database and a loop of its own."""
     url = database_url(servers, "histories")
     with asyncio.Runner() as runner:
         runner.run(prepare(servers.database_url, url, "histories"))
@@ -123,17 +130,19 @@ async def _opened(opened: AsyncExitStack, url: str) -> tuple[Stores, asyncpg.Poo
 def test_twin_and_ledger_agree_on_every_history(real: Real) -> None:
     """Shows that after every step both give the same answer and the same promises, and that none is broken."""
     Histories.real = real
-    run_state_machine_as_test(
-        Histories,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            # Not `explain`: it traces every line, and a failing history is plain to read.
-            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
-            print_blob=True,
-            suppress_health_check=[HealthCheck.too_slow],
-        ),
+    run_state_machine_as_test(Histories, settings=history_settings(EXAMPLES))
+
+
+def history_settings(examples: int) -> settings:
+    """Give the settings of a run of so many histories."""
+    return settings(
+        max_examples=examples,
+        stateful_step_count=STEPS,
+        deadline=None,
+        # Not `explain`: it traces every line, and a failing history is plain to read.
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+        print_blob=True,
+        suppress_health_check=[HealthCheck.too_slow],
     )
 
 
@@ -141,6 +150,8 @@ class Histories(RuleBasedStateMachine):
     """Everything that people, lots and time may do to the ledger, in any order."""
 
     real: ClassVar[Real]
+    real_calls: ClassVar[int] = 0
+    twin_calls: ClassVar[int] = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,6 +179,8 @@ class Histories(RuleBasedStateMachine):
 
     def both(self, act: Callable[[Stores], Awaitable[Any]]) -> Any:
         """Do the same to the twin and to the ledger, and see that they answer the same."""
+        Histories.real_calls += 1
+        Histories.twin_calls += 1
         expected, answered = (self.real.runner.run(_tried(act, one)) for one in (self.twin, self.real.stores))
         assert answered == expected
         return expected
@@ -353,6 +366,8 @@ class Histories(RuleBasedStateMachine):
     @invariant()
     def the_promises_are_the_same_and_none_is_broken(self) -> None:
         """Compare what a follower knows with what the twin counts, and ask the ledger itself."""
+        Histories.real_calls += 2
+        Histories.twin_calls += 1
         changes = self.real.runner.run(self.real.stores.book.promised(self.cursor))
         self.copy.update(changes.promises)
         self.cursor = changes.cursor
