@@ -28,12 +28,13 @@ class _Waiting(Generic[Request, Answer]):
 class GroupCommit(Generic[Request, Answer]):
     """Collects requests and commits them together, at most `writers` batches at a time.
 
-    `keys` names what may stand in one batch only once (two requests of one driver, two reports of one lot).
+    `commit` answers each request in order; an exception among the answers is that request's alone. `keys` names what
+    may stand in one batch only once (two requests of one driver, two reports of one lot).
     """
 
     def __init__(
         self,
-        commit: Callable[[Sequence[Request]], Awaitable[Sequence[Answer]]],
+        commit: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | Exception]]],
         *,
         keys: Callable[[Request], Collection[str]],
         most: int = 200,
@@ -103,7 +104,11 @@ class GroupCommit(Generic[Request, Answer]):
                     waiting.answer.set_exception(error)
             return
         for waiting, answer in zip(batch, answers, strict=True):
-            if not waiting.answer.done():
+            if waiting.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.answer.set_exception(answer)
+            else:
                 waiting.answer.set_result(answer)
 
     def _take(self) -> list[_Waiting[Request, Answer]]:

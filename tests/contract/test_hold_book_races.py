@@ -9,7 +9,10 @@ import pytest
 
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import DriverId
-from bowei.records.holding import HoldBook, Outcome
+from bowei.records.connecting import connect, disconnect
+from bowei.records.failures import StoreAway
+from bowei.records.holding import Decision, HoldBook, Outcome
+from bowei.records.postgres_holding import PostgresHoldBook
 from tests.contract.block import (
     MALL,
     MALL_FIRST,
@@ -65,6 +68,20 @@ async def test_two_hundred_drivers_for_fifty_spaces_get_exactly_fifty(block: Blo
     )
     assert Counter(decision.outcome for decision in decisions) == {Outcome.GRANTED: 50, Outcome.NONE: 150}
     assert (await block.promise()).held == 50
+
+
+async def test_eight_drivers_alone_in_eight_processes_get_the_one_space_that_is_left(
+    block: Block, ledger_url: str
+) -> None:
+    """Shows that the lot is locked also for a request that shares its commit with nobody."""
+    pool = await connect(ledger_url, most_connections=8, check_durable=False)
+    for round_number in range(12):
+        await block.report(MALL, free=round_number + 1, seq=round_number + 1)
+        decisions = await asyncio.gather(
+            *[PostgresHoldBook(pool).place(a_request(f"{driver} of round {round_number}")) for driver in drivers(8)]
+        )
+        assert Counter(decision.outcome for decision in decisions) == {Outcome.GRANTED: 1, Outcome.NONE: 7}
+    await pool.close()
 
 
 async def test_a_double_tap_through_two_processes_holds_one_space(block: Block, books: list[HoldBook]) -> None:
@@ -123,3 +140,26 @@ async def test_replacements_in_opposite_directions_all_end(block: Block, books: 
     )
     assert outcomes[:10] == [Outcome.GRANTED] * 10
     assert (await block.held(MALL)) + (await block.held(OFFICE)) == 15
+
+
+@pytest.mark.usefixtures("block")
+async def test_a_lot_that_somebody_keeps_locked_fails_nobody_else(books: list[HoldBook], ledger_url: str) -> None:
+    """Shows that one locked row costs its own lot only: others are served, and who has another candidate gets it."""
+    pool = await connect(ledger_url, most_connections=1, check_durable=False)
+    try:
+        async with pool.acquire() as operator, operator.transaction():
+            await operator.execute("SELECT FROM bowei.lot_promise WHERE lot_id = $1 FOR UPDATE", MALL)
+            asked = (
+                a_request("only-mall", [on(MALL_FIRST)]),
+                a_request("mall-or-office", [on(MALL_FIRST), on(OFFICE_FIRST)]),
+                a_request("only-office", [on(OFFICE_FIRST)]),
+            )
+            answers = await asyncio.gather(*[books[0].place(one) for one in asked], return_exceptions=True)
+            alone = await books[1].place(a_request("alone", [on(MALL_FIRST), on(OFFICE_FIRST)]))
+    finally:
+        await disconnect(pool)
+    locked, other, office = answers
+    assert isinstance(locked, StoreAway)
+    assert isinstance(other, Decision)
+    assert isinstance(office, Decision)
+    assert [one.hold.lot_id for one in (other, office, alone) if one.hold] == [OFFICE] * 3

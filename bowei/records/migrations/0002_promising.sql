@@ -173,11 +173,14 @@ $$;
 -- Place a batch: grant each request the first of its candidates that has room, in the order given. No id and no
 -- driver stands in a batch twice; that is the caller's duty, and the indexes refuse it otherwise.
 --   candidates point at a request (1..n) and at an option (an agreement and a class), best first
---   outcomes: granted | repeated | id_reused | unknown_diversion | driver_has_hold | given_up | none
+-- `passes_by` is for a second try after somebody kept a lot locked for too long: locked lots are passed by, and who has
+-- no other is told so.
+--   outcomes: granted | repeated | id_reused | unknown_diversion | driver_has_hold | given_up | none | lot_locked
 CREATE FUNCTION bowei.place(
     ids text[], drivers text[], hashes bytea[], hospitals text[], plates bytea[], answers jsonb[], replaced text[],
     option_agreements text[], option_classes text[],
-    candidate_requests integer[], candidate_options integer[], candidate_lifetimes double precision[]
+    candidate_requests integer[], candidate_options integer[], candidate_lifetimes double precision[],
+    passes_by boolean DEFAULT false
 ) RETURNS TABLE (request integer, outcome text, hold bowei.hold) LANGUAGE plpgsql AS $$
 DECLARE
     clock_at timestamptz;
@@ -199,6 +202,7 @@ DECLARE
     granted_option integer[] := '{}';
     granted_room integer[] := '{}';
     granted_lifetime double precision[] := '{}';
+    passed_by integer[] := '{}';
     room integer;
 BEGIN
     PERFORM bowei.lock_ids(ids || drivers);
@@ -209,7 +213,12 @@ BEGIN
       UNION ALL
         SELECT h.lot_id FROM bowei.hold h WHERE h.diversion_id = ANY (ids) AND h.state IN ('held', 'arrived')
     ) AS touched;
-    PERFORM bowei.lock_lots(lots);
+    IF passes_by THEN
+        lots := ARRAY(SELECT p.lot_id FROM bowei.lot_promise AS p WHERE p.lot_id = ANY (lots)
+                      ORDER BY p.lot_id FOR UPDATE SKIP LOCKED);
+    ELSE
+        PERFORM bowei.lock_lots(lots);
+    END IF;
     clock_at := bowei.now();
     PERFORM bowei.expire_due(lots, clock_at);
     PERFORM bowei.settle(lots, clock_at);
@@ -248,8 +257,10 @@ BEGIN
         class_lead := class_leads[option_of];
         room := least(free_room[lot_lead] - margins[option_of], open_room[lot_lead], class_room[class_lead],
                       pool_room[option_of]);
-        -- An agreement that was moved to another lot just now is of a lot that is not locked.
-        IF room > 0 AND option_lots[option_of] = ANY (lots) THEN
+        IF (option_lots[option_of] = ANY (lots)) IS NOT TRUE THEN
+            -- Somebody else has it locked, or its agreement was moved to another lot just now.
+            passed_by := passed_by || request_of;
+        ELSIF room > 0 THEN
             outcomes[request_of] := 'granted';
             free_room[lot_lead] := free_room[lot_lead] - 1;
             open_room[lot_lead] := open_room[lot_lead] - 1;
@@ -285,8 +296,9 @@ BEGIN
         SELECT ids[o.i], clock_at FROM unnest(outcomes) WITH ORDINALITY AS o (outcome, i) WHERE o.outcome = 'repeated';
 
     RETURN QUERY
-        SELECT o.i::integer, coalesce(o.outcome, 'none'), CASE
-            WHEN o.outcome IN ('granted', 'repeated') THEN (
+        SELECT o.i::integer,
+            coalesce(o.outcome, CASE WHEN passes_by AND o.i = ANY (passed_by) THEN 'lot_locked' ELSE 'none' END),
+            CASE WHEN o.outcome IN ('granted', 'repeated') THEN (
                 SELECT own FROM bowei.hold AS own WHERE own.diversion_id = ids[o.i] ORDER BY own.ordinal DESC LIMIT 1)
             WHEN o.outcome = 'driver_has_hold' THEN (
                 SELECT own FROM bowei.hold AS own WHERE own.driver_id = drivers[o.i] AND own.state = 'held')
