@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor test check format bench lock clean
+.PHONY: help demo doctor test check format bench campaign lock clean
 
 help: ## Show this list.
 	@echo 'Bowei (泊位): send each arriving driver to a space that will still be there.'
@@ -40,6 +40,12 @@ format: $(VENV)/.dev-ready ## Put the code into the one format.
 
 bench: $(VENV)/.dev-ready ## Measure this machine, and compare designs with each other on it.
 	@$(IN_VENV) -m loadtests $(ARGS)
+
+campaign: $(VENV)/.dev-ready ## Break everything on purpose and check every promise: make campaign SEED=7 FOR=90s
+	@$(IN_VENV) -m tests.campaign --seed $(SEED) --for $(FOR) $(ARGS)
+
+SEED ?= 7
+FOR ?= 90s
 
 lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: make lock ARGS=--upgrade
 	@command -v uv >/dev/null || { echo 'make lock needs uv. Fix: pip install uv'; exit 1; }

@@ -8,5 +8,6 @@ of its own (the caller says what time it is), no framework.
     observations  what a lot says, and our verdict  freshness     how old is too old
     offering      what may be promised now          holds         the life of a promise
     choosing      the right lot, and why not others gate          what the hospital's gate shows
+    navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time
 """

@@ -5,7 +5,7 @@ holds the same rule in SQL (`bowei.lent_at`), because it decides with it; a cont
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NewType
 from zoneinfo import ZoneInfo
@@ -71,11 +71,3 @@ class Agreement:
 
     def _valid_on(self, day: date) -> bool:
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Pool:
-    """What holds are counted against: the spaces of one class under one agreement."""
-
-    agreement_id: AgreementId
-    space_class: SpaceClass = field(default=SpaceClass.STANDARD)

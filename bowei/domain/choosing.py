@@ -86,7 +86,6 @@ class Considered:
     free: int | None = None
     age: timedelta | None = None
     fill_s: float = 0.0
-    margin: int = 0
 
     @property
     def cost_s(self) -> float:
@@ -169,7 +168,6 @@ def _look_at(
         free=report.free if report is not None and report.believed_at(now) else None,
         age=now - report.observed_at if report is not None else None,
         fill_s=fill_penalty_s(pool.held + pool.stays, lent_of_class),
-        margin=agreement.margin,
     )
 
 

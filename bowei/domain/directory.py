@@ -45,3 +45,8 @@ class Directory:
     def agreements_for(self, hospital_id: HospitalId) -> tuple[Agreement, ...]:
         """Give the agreements that serve one hospital."""
         return self.agreements_by_hospital.get(hospital_id, ())
+
+    def lots_for(self, hospital_id: HospitalId) -> list[Lot]:
+        """Give the lots that lend to one hospital, each once, by id."""
+        lot_ids = {agreement.lot_id for agreement in self.agreements_for(hospital_id)}
+        return [self.lots[lot_id] for lot_id in sorted(lot_ids) if lot_id in self.lots]

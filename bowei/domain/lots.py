@@ -13,6 +13,12 @@ HospitalId = NewType("HospitalId", str)
 SourceId = NewType("SourceId", str)
 DriverId = NewType("DriverId", str)
 
+ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+"""How an id is spelled, whatever it names. Without anchors: engines of regular expressions differ in them."""
+
+LARGEST_COUNT = 100_000
+"""More spaces than any lot has: a larger count is the sender's mistake."""
+
 
 class LotKind(StrEnum):
     """What a lot belongs to."""

@@ -1,17 +1,15 @@
-"""The live state in Redis or Valkey, single or behind a proxy; every command is one that a cluster would take too."""
+"""The live state in Redis or Valkey: one server, one under Sentinel, or a cluster. No command has two keys."""
 
+import hashlib
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib import resources
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 from typing_extensions import override
 
 from bowei.domain.agreements import Agreement
@@ -20,16 +18,18 @@ from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.livestate import keys
+from bowei.livestate.connecting import open_servers
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.reading import Change, ReadsLiveState
+from bowei.livestate.redis_servers import Command, Listening, RedisServers
 from bowei.livestate.showing import ShowsPromises, ShowsReports
 
-_TIMEOUT_S = 2.0
 _SILENCE_S = 1.0
 _MOST_UNANSWERED = 2
 _MOST_PER_PIPELINE = 500
 _Decoded = TypeVar("_Decoded")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
+_SET_IF_NEWER_SHA = hashlib.sha1(_SET_IF_NEWER.encode(), usedforsecurity=False).hexdigest()
 
 
 class _DirectoryDocument(msgspec.Struct):
@@ -42,38 +42,32 @@ class _DirectoryDocument(msgspec.Struct):
 
 
 class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
-    """The live state in one Redis. A lost command is not retried: what is shown is shown again soon."""
+    """The live state in Redis. A lost command is not retried: what is shown is shown again soon."""
 
-    def __init__(self, client: Redis) -> None:
-        self._redis = client
-        self._set_if_newer = client.register_script(_SET_IF_NEWER)
+    def __init__(self, servers: RedisServers) -> None:
+        self._servers = servers
 
     @classmethod
     def connect(cls, url: str) -> "RedisLiveState":
-        """Prepare connections to the server at `url`; nothing is sent yet."""
-        return cls(
-            Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
-                max_connections=32,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
+        """Prepare connections to the server or servers at `url`, in any form of `connecting`; nothing is sent yet.
+
+        Raises:
+            WrongAddress: it is of no such form.
+        """
+        return cls(open_servers(url))
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._redis.aclose()
+        await self._servers.close()
 
     async def ping(self) -> None:
-        """Ask for a sign of life.
+        """Ask each server that holds keys for a sign of life.
 
         Raises:
             LiveStateAway: there was none.
         """
         with _translated():
-            await self._redis.ping()
+            await self._servers.ping()
 
     @override
     async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
@@ -92,8 +86,9 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     @override
     async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
+        mark = await self._mark_of("reports")
         await self.show_reports(reports)
-        await self._mark(keys.COPIED_SEEN, "reports")
+        await self._ask(("SET", keys.COPIED_SEEN, await self._mark_of("reports")))
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
@@ -111,16 +106,13 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     @override
     async def copy_promises(self, promises: Mapping[LotId, LotPromise], directory: Directory, *, ledger: str) -> None:
+        # Named before the first write: where the server changes on the way, the mark is the old one's and says "again".
+        mark = await self._mark_of(ledger)
         for some in _chunks(promises.items()):
-            with _translated():
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    for lot_id, promise in some:
-                        order = keys.promise_order(promise.version)
-                        pipe.hset(keys.promised(lot_id), mapping={"order": order, "body": _encode(promise)})
-                    await pipe.execute()
+            await self._send([_overwrite(lot_id, promise) for lot_id, promise in some])
         await self.show_directory(directory)
         await self._tell(promises)
-        await self._mark(keys.COPIED_PROMISED, ledger)
+        await self._ask(("SET", keys.COPIED_PROMISED, mark))
 
     @override
     async def show_directory(self, directory: Directory) -> None:
@@ -130,14 +122,12 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             list(directory.hospitals.values()),
             list(directory.agreements),
         )
-        with _translated():
-            await self._redis.set(keys.DIRECTORY, _encode(document))
-            await self._redis.publish(keys.CHANGES, "directory")
+        await self._ask(("SET", keys.DIRECTORY, _encode(document)))
+        await self._publish("directory")
 
     @override
     async def directory(self) -> Directory | None:
-        with _translated():
-            text = await self._redis.get(keys.DIRECTORY)
+        text = await self._ask(("GET", keys.DIRECTORY))
         if text is None:
             return None
         document = _decode(str(text), _DirectoryDocument)
@@ -147,12 +137,9 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
         found: dict[LotId, LotNow] = {}
         for some in _chunks(lot_ids):
-            with _translated():
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    for lot_id in some:
-                        pipe.hget(keys.seen(lot_id), "body")
-                        pipe.hget(keys.promised(lot_id), "body")
-                    bodies = await pipe.execute()
+            bodies = await self._send(
+                [("HGET", key, "body") for lot_id in some for key in (keys.seen(lot_id), keys.promised(lot_id))]
+            )
             for position, lot_id in enumerate(some):
                 seen, promised = bodies[2 * position], bodies[2 * position + 1]
                 if seen is not None or promised is not None:
@@ -165,25 +152,24 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     @override
     @asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[Change]]:
-        listener = self._redis.pubsub(ignore_subscribe_messages=True)
-        try:
+        async with AsyncExitStack() as stack:
             with _translated():
-                await listener.subscribe(keys.CHANGES)
-            yield self._listen(listener)
-        finally:
-            await listener.aclose()  # type: ignore[no-untyped-call]
+                listening = await stack.enter_async_context(self._servers.listen(keys.CHANGES))
+            yield self._listen(listening)
 
-    async def _listen(self, listener: Any) -> AsyncIterator[Change]:  # noqa: ANN401 (redis-py leaves PubSub untyped)
+    async def _listen(self, listening: Listening) -> AsyncIterator[Change]:
         unanswered = 0
         while True:
             asked_at = time.monotonic()
             with _translated():
-                message = await listener.get_message(timeout=_SILENCE_S)
+                message = await listening.get_message(_SILENCE_S)
                 if message is None and time.monotonic() - asked_at >= 0.9 * _SILENCE_S:
                     # Silence. The answer to a ping ends it: redis-py gives it as None, but at once.
                     if unanswered == _MOST_UNANSWERED:
                         raise LiveStateAway("silent")
-                    await listener.ping()
+                    if await listening.outdated():
+                        raise LiveStateAway("the news is told elsewhere")
+                    await listening.ping()
                     unanswered += 1
                     continue
             unanswered = 0
@@ -191,31 +177,54 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     async def _show(self, values: Mapping[str, tuple[str, str, int]], lots: Iterable[LotId]) -> None:
         for some in _chunks(values.items()):
-            with _translated():
-                async with self._redis.pipeline(transaction=False) as pipe:
-                    for key, arguments in some:
-                        await self._set_if_newer(keys=[key], args=list(arguments), client=pipe)
-                    await pipe.execute()
+            await self._send_if_newer([(key, *arguments) for key, arguments in some])
         await self._tell(lots)
+
+    async def _send_if_newer(self, values: Sequence[Command]) -> None:
+        with _translated():
+            answers = await self._servers.send([("EVALSHA", _SET_IF_NEWER_SHA, 1, *value) for value in values])
+            unknown = [
+                value for value, answer in zip(values, answers, strict=True) if isinstance(answer, NoScriptError)
+            ]
+            _raise_first(answer for answer in answers if not isinstance(answer, NoScriptError))
+            if unknown:
+                # A server that was restarted or promoted; it keeps the script from now on.
+                _raise_first(await self._servers.send([("EVAL", _SET_IF_NEWER, 1, *value) for value in unknown]))
 
     async def _tell(self, lots: Iterable[LotId]) -> None:
         for some in _chunks(lots):
-            with _translated():
-                await self._redis.publish(keys.CHANGES, "lots " + " ".join(some))
+            await self._publish("lots " + " ".join(some))
+
+    async def _publish(self, news: str) -> None:
+        with _translated():
+            await self._servers.publish(keys.CHANGES, news)
 
     async def _has_mark(self, key: str, source: str) -> bool:
-        with _translated():
-            mark = await self._redis.get(key)
-            return bool(mark == f"{source}|{await self._server_identity()}")
+        return bool(await self._ask(("GET", key)) == await self._mark_of(source))
 
-    async def _mark(self, key: str, source: str) -> None:
+    async def _mark_of(self, source: str) -> str:
         with _translated():
-            await self._redis.set(key, f"{source}|{await self._server_identity()}")
+            return f"{source}|{await self._servers.identity()}"
 
-    async def _server_identity(self) -> str:
-        # A restarted, restored or promoted server has another run id: what it holds may be old.
-        info = await self._redis.info("server")
-        return str(info["run_id"])
+    async def _ask(self, command: Command) -> Any:  # noqa: ANN401 (what a command answers)
+        return (await self._send([command]))[0]
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        with _translated():
+            answers = await self._servers.send(commands)
+            _raise_first(answers)
+        return answers
+
+
+def _overwrite(lot_id: LotId, promise: LotPromise) -> Command:
+    order = keys.promise_order(promise.version)
+    return ("HSET", keys.promised(lot_id), "order", order, "body", _encode(promise))
+
+
+def _raise_first(answers: Iterable[object]) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
 
 
 @contextmanager
@@ -223,6 +232,11 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:
+        raise LiveStateAway(type(error).__name__) from error
+    except RuntimeError as error:
+        # What uvloop says of a write to a connection that has just been closed, where asyncio says nothing.
+        if "closed" not in str(error):
+            raise
         raise LiveStateAway(type(error).__name__) from error
 
 

@@ -1,7 +1,7 @@
 """SEEN: how a process is seen from outside: its logs, its metrics, its health, and how a refusal is shown.
 
-What belongs here: everything that each HTTP process does alike at its border, whatever it is about. What doesn't:
-rules (`bowei.domain`), stores (`bowei.records`, `bowei.livestate`), endpoints (`services`).
+What belongs here: everything that each HTTP process does alike at its border and around it, whatever it is about.
+What doesn't: rules (`bowei.domain`), stores (`bowei.records`, `bowei.livestate`), endpoints (`services`).
 
     installing    install_http: one call gives an app all of the border below
     problems      refusals as application/problem+json, in zh and en         validation   pydantic's errors as ours
@@ -9,6 +9,7 @@ rules (`bowei.domain`), stores (`bowei.records`, `bowei.livestate`), endpoints (
     health        /livez, /readyz, /metrics                                  metrics      one registry per process
     logs          JSON lines with constant event names                       serving      uvicorn with its limits
     environment   typed settings from the environment, secrets from files    heads        limits on requests' heads
+    background    work beside the answers, kept running                      instants     … as they leave a process
 
 Nothing that a caller sent is ever repeated: not in a problem, not in a log line, not in a label.
 """

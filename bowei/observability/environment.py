@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 _LARGEST_SECRET_BYTES = 64 * 1024
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -96,6 +97,37 @@ class Environment:
         if value is not None and file is not None:
             raise WrongEnvironment(f"{name} and {name}_FILE are both set. Unset one of them.")
         return value if file is None else _from_file(f"{name}_FILE", Path(file))
+
+    # What more than one process reads, and must read alike.
+
+    def database_url(self) -> str:
+        """Give the address of the database that holds the ledger."""
+        return self.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"}))
+
+    def require_synchronous(self) -> bool:
+        """Say whether a Postgres that waits for no standby is to be refused."""
+        return self.flag("BOWEI_REQUIRE_SYNCHRONOUS")
+
+    def redis_url(self) -> str:
+        """Give the address of the server that holds the live state."""
+        return self.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"}))
+
+    def plate_key(self) -> bytes | None:
+        """Give the key that plates are hashed with; None: plates are dropped."""
+        key = self.find_secret("BOWEI_PLATE_KEY")
+        return None if key is None else key.encode()
+
+    def roads(self) -> Path | None:
+        """Give the road file; None: drives are estimated by air."""
+        file = self.find_text("BOWEI_ROADS")
+        return None if file is None else Path(file)
+
+    def log_level(self) -> str:
+        """Give the name of the lowest level that is logged."""
+        level = self.text("BOWEI_LOG_LEVEL", "INFO").upper()
+        if level not in _LEVELS:
+            raise WrongEnvironment(f"BOWEI_LOG_LEVEL is none of {', '.join(_LEVELS)}. Correct or unset it.")
+        return level
 
 
 def _from_file(name: str, file: Path) -> str:

@@ -68,6 +68,6 @@ async def _ask(probe: Probe) -> str | None:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             return await probe()
     except TimeoutError:
-        return "no answer in 1 s"
+        return f"no answer in {PROBE_TIMEOUT_S:g} s"
     except Exception as error:  # noqa: BLE001 (a probe that breaks is an answer: the dependency is away)
         return type(error).__name__

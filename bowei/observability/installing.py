@@ -2,7 +2,7 @@
 
 app = FastAPI(title=..., openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None, lifespan=...)
 metrics = install_http(app, service="registry", failures={StoreAway: "store_away", ...})
-add_health(app, {"postgres": probe}, metrics)
+add_health(app, {"ledger": probe}, metrics)
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 
 from typing_extensions import override
 
+from bowei.observability.instants import rfc3339
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request that is being answered, if any."""
 
@@ -33,7 +35,7 @@ class JsonLines(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "at": rfc3339(datetime.fromtimestamp(record.created, UTC)),
             "level": record.levelname.lower(),
             "service": self._service,
             "event": record.getMessage(),

@@ -9,6 +9,7 @@ import logging
 import math
 import secrets
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 from starlette.requests import Request
@@ -136,8 +137,10 @@ def _retry_after_s(wanted_s: float | None) -> int:
     return least + secrets.randbelow(_RETRY_JITTER_S + 1)
 
 
-def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe refusals for OpenAPI: pass it as `responses` of a router or endpoint."""
+def problem_responses(
+    *statuses: int, said: Mapping[int, str] = MappingProxyType({})
+) -> dict[int | str, dict[str, Any]]:
+    """Describe refusals for OpenAPI, as `responses` of a router or endpoint; `said` gives some their own words."""
     schema = {
         "type": "object",
         "required": ["type", "title", "status", "code", "detail"],
@@ -159,7 +162,8 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         },
     }
     return {
-        status: {"description": _TITLES[status][0], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
+        status: {"description": words, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, words in ({status: _TITLES[status][0] for status in statuses} | dict(said)).items()
     }
 
 

@@ -1,18 +1,45 @@
 """Serving: one uvicorn process with its limits, on loopback until told otherwise."""
 
+import sys
 from collections.abc import Callable
+from typing import TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
-from bowei.observability.environment import Environment
+from bowei.observability.environment import Environment, WrongEnvironment
 from bowei.observability.heads import BoundedHeads
+from bowei.observability.logs import configure_logs
+
+Settings = TypeVar("Settings")
 
 _SHUTDOWN_S = 5
 """How long open streams are waited for; k8s must grant more (terminationGracePeriodSeconds)."""
 _KEEP_ALIVE_S = 30
 _BACKLOG = 2_048
 _MOST_CONNECTIONS = 10_000
+
+
+def run_service(
+    name: str,
+    settings_from: Callable[[Environment], Settings],
+    create_app: Callable[[Settings], FastAPI],
+    *,
+    default_port: int,
+    refusals: tuple[type[Exception], ...] = (),
+) -> None:
+    """Be one service until SIGTERM or Ctrl-C; a setting that is wrong ends it with one line that names it.
+
+    `refusals` are what `create_app` raises over a setting, with words for the operator.
+    """
+    environment = Environment()
+    over_settings: tuple[type[Exception], ...] = (WrongEnvironment, *refusals)
+    try:
+        settings = settings_from(environment)
+        configure_logs(name, environment.log_level())
+        serve(lambda: create_app(settings), default_port=default_port, environment=environment)
+    except over_settings as wrong:
+        sys.exit(f"bowei-{name}: {wrong}")
 
 
 def serve(create_app: Callable[[], FastAPI], *, default_port: int, environment: Environment | None = None) -> None:

@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from types import MappingProxyType
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from bowei.records.failures import OutcomeUnknown, StoreAway
 
 Pool = asyncpg.Pool
+
+PRIMARY_ONLY = SessionAttribute.read_write
+"""Of several hosts in an address, the one that decides; a standby is refused."""
 
 CONNECT_TIMEOUT_S = 5.0
 STATEMENT_TIMEOUT_S = 5.0
@@ -21,10 +26,15 @@ _CLOSE_TIMEOUT_S = 3.0
 _IDLE_IN_TRANSACTION_MS = 10_000
 """A process that is frozen in the middle of a transaction must not keep the rows of others locked for longer."""
 
+_WAITS_FOR_STANDBY = "SyncRepWaitForLSN"
+"""Whose warning says that a commit stopped waiting for its standby, in whatever language. The server then reports
+success, although the primary alone has the commit, and a promotion would forget it."""
+
 _NEVER_SENT = (
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.TooManyConnectionsError,
     asyncpg.exceptions.InvalidCatalogNameError,
+    asyncpg.exceptions.TargetServerAttributeNotMatched,  # a standby: decisions are the primary's
     # The registry has not migrated the database yet: it will.
     asyncpg.exceptions.InvalidSchemaNameError,
     asyncpg.exceptions.UndefinedTableError,
@@ -38,6 +48,7 @@ _REFUSED_BY_SERVER = (
     asyncpg.exceptions.DeadlockDetectedError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.ReadOnlySQLTransactionError,
+    asyncpg.exceptions.ObjectNotInPrerequisiteStateError,  # a standby, asked for what only a primary can do
     asyncpg.exceptions.SerializationError,
 )
 _LOST_ON_THE_WAY = (
@@ -51,16 +62,32 @@ _LOST_ON_THE_WAY = (
 )
 
 
+UNSAFE_SETTINGS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "fsync": frozenset({"off"}),
+        "full_page_writes": frozenset({"off"}),
+        "synchronous_commit": frozenset({"off", "local"}),
+    }
+)
+"""Values of Postgres' settings with which a promise could be lost after it was acknowledged."""
+
+
 class UnsafeServer(Exception):
     """The Postgres server is set up so that an acknowledged promise could be lost."""
 
 
-async def connect(url: str, *, most_connections: int = 10, check_durable: bool = True) -> asyncpg.Pool:
+async def connect(
+    url: str, *, most_connections: int = 10, check_durable: bool = True, require_synchronous: bool = False
+) -> asyncpg.Pool:
     """Open a pool to the ledger.
 
+    `check_durable` is for those who decide: they get the primary (of several hosts in `url`, whichever that is), and
+    only where it keeps what it acknowledges. `require_synchronous` asks for a copy of every commit on a standby too.
+
     Raises:
-        StoreAway: the server can't be reached.
-        UnsafeServer: fsync, full_page_writes or synchronous_commit are off.
+        StoreAway: the server can't be reached, or is a standby.
+        UnsafeServer: fsync, full_page_writes or synchronous_commit are off; or no standby is waited for, and
+            `require_synchronous` asks for one.
     """
     with translated():
         pool = await asyncpg.create_pool(
@@ -69,6 +96,7 @@ async def connect(url: str, *, most_connections: int = 10, check_durable: bool =
             max_size=most_connections,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=STATEMENT_TIMEOUT_S,
+            target_session_attrs=PRIMARY_ONLY if check_durable else None,
             max_inactive_connection_lifetime=60.0,
             server_settings={
                 "lock_timeout": str(LOCK_TIMEOUT_MS),
@@ -81,7 +109,7 @@ async def connect(url: str, *, most_connections: int = 10, check_durable: bool =
         try:
             async with acquired(pool) as connection:
                 with translated():
-                    await _refuse_unsafe(connection)
+                    await _refuse_unsafe(connection, require_synchronous=require_synchronous)
         except BaseException:
             pool.terminate()
             raise
@@ -97,17 +125,18 @@ async def disconnect(pool: asyncpg.Pool) -> None:
         pool.terminate()
 
 
-async def _refuse_unsafe(connection: asyncpg.pool.PoolConnectionProxy) -> None:
-    for setting, unsafe in (
-        ("fsync", ("off",)),
-        ("full_page_writes", ("off",)),
-        ("synchronous_commit", ("off", "local")),
-    ):
+async def _refuse_unsafe(connection: asyncpg.pool.PoolConnectionProxy, *, require_synchronous: bool) -> None:
+    for setting, unsafe in UNSAFE_SETTINGS.items():
         value = await connection.fetchval("SELECT current_setting($1)", setting)
         if value in unsafe:
             raise UnsafeServer(
                 f"Postgres runs with {setting}={value}; acknowledged promises could be lost. Turn it on."
             )
+    if require_synchronous and not await connection.fetchval("SELECT current_setting('synchronous_standby_names')"):
+        raise UnsafeServer(
+            "Postgres waits for no standby (synchronous_standby_names is empty), and BOWEI_REQUIRE_SYNCHRONOUS is set."
+            " Name the standbys, for example 'ANY 1 (standby_1, standby_2)', or unset the variable."
+        )
 
 
 @asynccontextmanager
@@ -118,19 +147,35 @@ async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnect
 
     Raises:
         StoreAway: no connection within the time.
+        OutcomeUnknown: what was done is committed on this server, but somebody cancelled the wait for the standby.
     """
     try:
         connection = await pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise StoreAway(type(error).__name__) from error
+    warnings: list[asyncpg.PostgresLogMessage] = []
+
+    def heed(_: object, message: asyncpg.PostgresLogMessage) -> None:
+        warnings.append(message)
+
     try:
+        with suppress(asyncpg.InterfaceError):  # lost since; the first statement will say so
+            connection.add_log_listener(heed)
         yield connection
+        _refuse_unreplicated(warnings)
     except (OutcomeUnknown, asyncio.CancelledError):
         with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool already
             connection.terminate()
         raise
     finally:
+        with suppress(asyncpg.InterfaceError):
+            connection.remove_log_listener(heed)
         await asyncio.shield(_give_back(pool, connection))
+
+
+def _refuse_unreplicated(warnings: Sequence[asyncpg.PostgresLogMessage]) -> None:
+    if any(warning.server_source_function == _WAITS_FOR_STANDBY for warning in warnings):
+        raise OutcomeUnknown("NotReplicated")
 
 
 async def _give_back(pool: asyncpg.Pool, connection: asyncpg.pool.PoolConnectionProxy) -> None:

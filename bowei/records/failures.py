@@ -6,6 +6,9 @@ StoreFailure
 └── Overloaded       too many were waiting; nothing was done
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 
 class StoreFailure(Exception):
     """The store could not do what was asked."""
@@ -21,3 +24,9 @@ class OutcomeUnknown(StoreFailure):
 
 class Overloaded(StoreFailure):
     """Too many requests were waiting, or this one waited too long; nothing was done for it."""
+
+
+PROBLEM_CODES: Mapping[type[Exception], str] = MappingProxyType(
+    {StoreAway: "store_away", OutcomeUnknown: "outcome_unknown", Overloaded: "overloaded"}
+)
+"""With which code of `bowei.domain.problems` a service answers each."""

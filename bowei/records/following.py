@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 
-from bowei.records.connecting import translated
+from bowei.records.connecting import PRIMARY_ONLY, translated
 
 _LOCK_KEY = 0x666F6C6C6F77  # "follow"
 _CONNECT_TIMEOUT_S = 5.0
@@ -66,6 +66,7 @@ class LedgerLeadership:
                 self._url,
                 timeout=_CONNECT_TIMEOUT_S,
                 command_timeout=_CONNECT_TIMEOUT_S,
+                target_session_attrs=PRIMARY_ONLY,
                 server_settings=_KEEPALIVE | {"application_name": "bowei follower"},
             )
             try:

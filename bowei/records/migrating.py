@@ -5,7 +5,7 @@ from importlib import resources
 
 import asyncpg
 
-from bowei.records.connecting import translated
+from bowei.records.connecting import PRIMARY_ONLY, translated
 
 _LOCK_KEY = 0x626F776569  # "bowei": any fixed number that nobody else uses
 
@@ -33,7 +33,7 @@ async def migrate(url: str) -> list[str]:
         MigrationChanged, DatabaseNewer: see there.
     """
     with translated():
-        connection = await asyncpg.connect(url, timeout=5.0)
+        connection = await asyncpg.connect(url, timeout=5.0, target_session_attrs=PRIMARY_ONLY)
         try:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)

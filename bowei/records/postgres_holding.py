@@ -1,8 +1,8 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
@@ -26,12 +26,17 @@ from bowei.records.holding import (
     Swept,
 )
 
+_Answer = TypeVar("_Answer")
 _MOST_SWEPT_LOTS = 500
 _PATIENCE_S = 3.0
 _COMMIT_TIMEOUT_S = 4.0
 
+# Where standbys are waited for, the hold may be one whose own wait was cancelled: this server alone has it, and a
+# promotion would forget it. The message is a write, so the answer waits until the standby has all that came before.
 _AS_IT_STANDS = """
-    SELECT h, CASE WHEN h.state = 'held' AND h.expires_at <= bowei.now() THEN 'expired' ELSE h.state END AS state_now
+    SELECT h, CASE WHEN h.state = 'held' AND h.expires_at <= bowei.now() THEN 'expired' ELSE h.state END AS state_now,
+        CASE WHEN current_setting('synchronous_standby_names') <> ''
+             THEN pg_logical_emit_message(true, 'bowei', 'read') END AS after
     FROM bowei.hold h WHERE h.diversion_id = $1 AND ($2::text IS NULL OR h.driver_id = $2)
     ORDER BY h.ordinal DESC LIMIT 1
 """
@@ -63,16 +68,16 @@ class PostgresHoldBook(HoldBook):
     async def place(self, request: PlaceRequest) -> Decision:
         return await self._placing.submit(request)
 
-    async def _place_batch(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+    async def _place_batch(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
         try:
-            return await self._place_once(batch)
+            return await _outliving_a_deadlock(lambda: self._place_once(batch))
         except StoreAway as error:
-            if not isinstance(error.__cause__, asyncpg.exceptions.DeadlockDetectedError):
+            if not isinstance(error.__cause__, asyncpg.exceptions.LockNotAvailableError):
                 raise
-            # All of it was rolled back, and the other side is done: once more is enough.
-            return await self._place_once(batch)
+            # One lot that somebody keeps locked must not fail the others.
+            return await self._place_together(batch, passes_by=True)
 
-    async def _place_once(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+    async def _place_once(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
         return [await self._place_alone(batch[0])] if len(batch) == 1 else await self._place_together(batch)
 
     async def _place_alone(self, request: PlaceRequest) -> Decision:
@@ -90,7 +95,9 @@ class PostgresHoldBook(HoldBook):
         )
         return _decision(rows[0])
 
-    async def _place_together(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision]:
+    async def _place_together(
+        self, batch: Sequence[PlaceRequest], *, passes_by: bool = False
+    ) -> Sequence[Decision | Exception]:
         options: dict[tuple[AgreementId, SpaceClass], int] = {}
         requests: list[int] = []
         chosen: list[int] = []
@@ -102,7 +109,7 @@ class PostgresHoldBook(HoldBook):
                 chosen.append(options.setdefault(option, len(options) + 1))
                 lifetimes.append(candidate.lifetime.total_seconds())
         rows = await self._fetch(
-            "SELECT * FROM bowei.place($1, $2, $3, $4, $5, $6::jsonb[], $7, $8, $9, $10, $11, $12)",
+            "SELECT * FROM bowei.place($1, $2, $3, $4, $5, $6::jsonb[], $7, $8, $9, $10, $11, $12, $13)",
             [request.diversion_id for request in batch],
             [request.driver_id for request in batch],
             [request.request_hash for request in batch],
@@ -115,8 +122,9 @@ class PostgresHoldBook(HoldBook):
             requests,
             chosen,
             lifetimes,
+            passes_by,
         )
-        return [_decision(row) for row in rows]
+        return [StoreAway("the lot is locked") if row["outcome"] == "lot_locked" else _decision(row) for row in rows]
 
     @override
     async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
@@ -198,8 +206,9 @@ class PostgresHoldBook(HoldBook):
     @override
     async def server_identity(self) -> str:
         rows = await self._fetch(
-            "SELECT s.system_identifier::text || '.' || c.timeline_id || '.' || d.oid AS identity"
-            " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d WHERE d.datname = current_database()"
+            # The timeline is in the name of the log's file at once; in the last checkpoint minutes after a promotion.
+            "SELECT s.system_identifier::text || '.' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.' || d.oid"
+            " AS identity FROM pg_control_system() s, pg_database d WHERE d.datname = current_database()"
         )
         return str(rows[0]["identity"])
 
@@ -210,19 +219,23 @@ class PostgresHoldBook(HoldBook):
         return now
 
     async def _decide(self, statement: str, *arguments: object) -> Decision:
-        for attempt in (1, 2):
-            try:
-                rows = await self._fetch(statement, *arguments)
-                return _decision(rows[0])
-            except StoreAway as error:
-                if attempt == 2 or not isinstance(error.__cause__, asyncpg.exceptions.DeadlockDetectedError):
-                    raise
-        raise AssertionError("unreachable")  # pragma: no cover
+        rows = await _outliving_a_deadlock(lambda: self._fetch(statement, *arguments))
+        return _decision(rows[0])
 
     async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         async with acquired(self._pool) as connection:
             with translated():
                 return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
+
+
+async def _outliving_a_deadlock(attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    try:
+        return await attempt()
+    except StoreAway as error:
+        if not isinstance(error.__cause__, asyncpg.exceptions.DeadlockDetectedError):
+            raise
+        # All of it was rolled back, and the other side is done: once more is enough.
+        return await attempt()
 
 
 def _decision(row: asyncpg.Record) -> Decision:

@@ -1,5 +1,6 @@
 """The port of the register: what the parties agreed, written by the registry alone, read by everyone."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,6 +29,11 @@ class Source:
     suspended: bool = False
     lots: tuple[tuple[str, LotId], ...] = ()
     """Pairs of the source's own code and the lot."""
+
+
+def key_sha256_of(key: str) -> bytes:
+    """Give what is kept of a source's key, and looked up by: it is random and long, so a plain hash is enough."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
 class UnknownReference(Exception):

@@ -44,7 +44,6 @@ class RoadTravelTimes:
 
     def __init__(self, graph: RoadGraph, engine_name: str, engine: Engine) -> None:
         self.name = f"{engine_name}:{graph.name}-{graph.version}"
-        self.attribution = graph.attribution
         self._snapper = Snapper(graph)
         self._engine = engine
         self._air = AirTravelTimes()

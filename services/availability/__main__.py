@@ -1,24 +1,14 @@
-"""The command `bowei-availability`, and `python -m services.availability`."""
+"""The command `bowei-availability`."""
 
-import sys
-
-from bowei.observability.environment import Environment, WrongEnvironment
-from bowei.observability.logs import configure_logs
-from bowei.observability.serving import serve
+from bowei.observability.serving import run_service
 from bowei.roads.errors import RoadsError
 from services.availability.app import create_app
-from services.availability.settings import DEFAULT_PORT, settings_from
+from services.availability.settings import settings_from
 
 
 def main() -> None:
     """Serve until told to stop."""
-    environment = Environment()
-    try:
-        settings = settings_from(environment)
-        configure_logs("availability", settings.log_level)
-        serve(lambda: create_app(settings), default_port=DEFAULT_PORT, environment=environment)
-    except (WrongEnvironment, RoadsError) as wrong:
-        sys.exit(f"bowei-availability: {wrong}")
+    run_service("availability", settings_from, create_app, default_port=8103, refusals=(RoadsError,))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """HTTP in, HTTP out. Everything here is public and reads one snapshot per answer."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from bowei.domain.lots import HospitalId, LotId, LotKind
 from bowei.domain.places import Datum
 from bowei.domain.problems import FieldError, Refused
+from bowei.observability.problems import problem_responses
 from services.availability.selecting import LARGEST_RADIUS_M, Filter, page_of, read_box, read_near, select
 from services.availability.streaming import MOST_LOTS
 from services.availability.views import GateView, HospitalsView, HospitalView, LotsView, LotView, OneLotView, TimeView
@@ -18,17 +19,11 @@ _CACHED = "public, max-age=1"
 _MOST_PER_PAGE = 500
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {}}}
-
-
-_Problems = dict[int | str, dict[str, Any]]
-
-_AWAY: _Problems = {
-    503: _problem("store_away: nothing was ever copied from the live state; overloaded: too many streams.")
-}
-_WRONG: _Problems = {422: _problem("invalid_request: see errors.")}
-_UNKNOWN: _Problems = {404: _problem("unknown_lot or unknown_hospital.")}
+_AWAY = problem_responses(
+    said={503: "store_away: nothing was ever copied from the live state; overloaded: too many streams."}
+)
+_WRONG = problem_responses(said={422: "invalid_request: see errors."})
+_UNKNOWN = problem_responses(said={404: "unknown_lot or unknown_hospital."})
 
 router = APIRouter(prefix="/v1", tags=["availability"], responses=_AWAY)
 
@@ -84,7 +79,7 @@ def _stream_filter(
 
 
 @router.get(
-    "/hospitals", operation_id="listHospitals", response_model_exclude_none=True, summary="Every hospital and its gate"
+    "/hospitals", operation_id="list_hospitals", response_model_exclude_none=True, summary="Every hospital and its gate"
 )
 async def list_hospitals(wired: Wired, response: Response) -> HospitalsView:
     """List the hospitals, each with its gate in short."""
@@ -96,7 +91,7 @@ async def list_hospitals(wired: Wired, response: Response) -> HospitalsView:
 
 @router.get(
     "/hospitals/{hospital_id}/gate",
-    operation_id="getGate",
+    operation_id="get_gate",
     response_model_exclude_none=True,
     responses=_UNKNOWN,
     summary="A gate's state, and where to send the next car",
@@ -113,7 +108,7 @@ async def get_gate(hospital_id: _Id, wired: Wired, response: Response) -> GateVi
 
 @router.get(
     "/lots",
-    operation_id="listLots",
+    operation_id="list_lots",
     response_model_exclude_none=True,
     responses=_WRONG | _UNKNOWN,
     summary="Lots, by place, kind, block or hospital",
@@ -147,7 +142,7 @@ async def list_lots(
 
 @router.get(
     "/lots/{lot_id}",
-    operation_id="getLot",
+    operation_id="get_lot",
     response_model_exclude_none=True,
     responses=_UNKNOWN,
     summary="One lot",
@@ -188,7 +183,7 @@ async def stream(
         yield event
 
 
-@router.get("/time", operation_id="getTime", response_model_exclude_none=True, summary="The city's clock")
+@router.get("/time", operation_id="get_time", response_model_exclude_none=True, summary="The city's clock")
 async def get_time(wired: Wired, response: Response) -> TimeView:
     """Tell the time that Bowei runs on: real time, or a demo's."""
     response.headers["Cache-Control"] = "no-store"

@@ -17,10 +17,11 @@ from bowei.domain.clock import Clock
 from bowei.livestate.mirror import LiveMirror
 from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
+from bowei.observability.background import in_background
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.records.clock import ProductionClock, ScaledClock, open_clock
-from bowei.records.connecting import connect
+from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import StoreFailure
 from bowei.roads.opening import open_travel_times
 from bowei.roads.travel_times import TravelTimes
@@ -35,9 +36,6 @@ _log = logging.getLogger(__name__)
 
 _CLOCK_WITHIN_S = 60.0
 _CLOCK_AGAIN_S = 0.5
-_CLOSE_WITHIN_S = 3.0
-_RESTART_AFTER_S = 1.0
-_CANCEL_AGAIN_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def assemble(parts: Parts) -> FastAPI:
                 ),
             )
             for work in (mirror.run, snapshots.run):
-                await running.enter_async_context(_running(work))
+                await running.enter_async_context(in_background(work))
             running.enter_context(_told_to_stop(streams.close))
             running.callback(streams.close)
             yield
@@ -164,32 +162,7 @@ async def _ask_for_clock(settings: Settings) -> Clock:
     try:
         return await open_clock(pool, allow_demo=settings.allow_demo)
     finally:
-        try:
-            async with asyncio.timeout(_CLOSE_WITHIN_S):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
-
-
-@asynccontextmanager
-async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_kept_running(work))
-    try:
-        yield
-    finally:
-        # Again and again: in Python 3.11 `wait_for` loses a cancellation that meets the end of its wait.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
-
-
-async def _kept_running(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 (answers go on from the last copy, whatever broke)
-            _log.error("background_work_failed", extra={"work": work.__qualname__}, exc_info=error)
-        await asyncio.sleep(_RESTART_AFTER_S)
+        await disconnect(pool)
 
 
 @contextmanager

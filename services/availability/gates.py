@@ -62,9 +62,7 @@ class WaysFromGates:
         if directory is not self._directory:
             self._directory, self._ways = directory, {}
         if hospital.hospital_id not in self._ways:
-            lot_ids = {agreement.lot_id for agreement in directory.agreements_for(hospital.hospital_id)}
-            lots = [directory.lots[lot_id] for lot_id in sorted(lot_ids) if lot_id in directory.lots]
-            approaches = Approaches(hospital, lots, self._travel_times)
+            approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
             self._ways[hospital.hospital_id] = approaches.from_origin(hospital.gate)
         return self._ways[hospital.hospital_id]
 

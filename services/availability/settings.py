@@ -5,8 +5,6 @@ from pathlib import Path
 
 from bowei.observability.environment import Environment
 
-DEFAULT_PORT = 8103
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -18,7 +16,6 @@ class Settings:
     roads: Path | None
     allow_demo: bool
     most_streams: int
-    log_level: str
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -27,12 +24,10 @@ def settings_from(environment: Environment) -> Settings:
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
-    roads = environment.find_text("BOWEI_ROADS")
     return Settings(
-        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
-        redis_url=environment.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"})),
-        roads=None if roads is None else Path(roads),
+        database_url=environment.database_url(),
+        redis_url=environment.redis_url(),
+        roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
-        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
     )

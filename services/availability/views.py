@@ -1,10 +1,10 @@
 """The bodies of answers. What is unknown is absent; seconds and metres are whole; places are WGS-84."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field
 
 from bowei.domain.choosing import Considered, Exclusion
 from bowei.domain.freshness import Freshness
@@ -12,20 +12,12 @@ from bowei.domain.gate import GateState
 from bowei.domain.lots import Entrance, LotKind, Name, SpaceClass
 from bowei.domain.observations import LotState
 from bowei.domain.places import Point
+from bowei.observability.instants import Instant
 from services.availability import examples
 from services.availability.gates import GateStatus, NextLot
 from services.availability.lots import Fault, Level, LotStatus, Sharing
 from services.availability.snapshots import Snapshot
 from services.availability.wording import WHY, Sentence, Why
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(
-        lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), return_type=str, when_used="json"
-    ),
-    Field(json_schema_extra={"format": "date-time"}),
-]
-"""An aware UTC instant, written as RFC 3339 with Z and milliseconds."""
 
 
 class TextView(BaseModel):

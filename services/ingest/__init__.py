@@ -12,5 +12,5 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     reading        a batch, item by item            uploading   what a City Brain upload means here
     receiving      judge, record, show              copying     shows all of the record again when the copy was lost
     sources        who may report for which lot     measures    this service's metrics
-    api, app       the app, and its stores; wiring, settings
+    app            assembles; wiring, settings
 """

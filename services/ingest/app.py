@@ -1,20 +1,23 @@
 """Assembles ingest: the only module here that names concrete stores."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.redis_store import RedisLiveState
-from bowei.observability.logs import configure_logs
+from bowei.observability.background import in_background
+from bowei.observability.bodies import RequestRules
+from bowei.observability.health import Probe, add_health
+from bowei.observability.installing import install_http
 from bowei.records.clock import open_clock
-from bowei.records.connecting import connect
+from bowei.records.connecting import connect, disconnect
+from bowei.records.failures import PROBLEM_CODES
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
-from services.ingest.api import create_api
+from services.ingest import citybrain_api, native
 from services.ingest.copying import Copying
+from services.ingest.describing import describe
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
 from services.ingest.settings import Settings
@@ -22,57 +25,86 @@ from services.ingest.sources import Sources
 from services.ingest.uploading import Uploads
 from services.ingest.wiring import Wiring
 
-_CLOSE_WITHIN_S = 3.0
+OpensWiring = Callable[[Measures], AbstractAsyncContextManager[Wiring]]
+"""Opens the stores and gives what stands around them, for as long as the context lasts."""
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Make the app; its stores are opened when it starts."""
-    configure_logs("ingest", settings.log_level)
+    """Give ingest on Postgres and Redis, which are opened when the app starts."""
+    return assemble(lambda measures: _on_servers(settings, measures), citybrain=settings.citybrain)
+
+
+def assemble(open_wiring: OpensWiring, *, citybrain: bool) -> FastAPI:
+    """Give ingest on whatever `open_wiring` opens; `citybrain` says whether the City Brain's addresses exist."""
 
     @asynccontextmanager
-    async def open_wiring(measures: Measures) -> AsyncIterator[Wiring]:
-        async with AsyncExitStack() as stack:
-            yield await _assemble(settings, stack, measures)
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_wiring(measures) as opened, in_background(opened.copying.run):
+            app.state.wiring = opened
+            yield
 
-    return create_api(open_wiring, citybrain=settings.citybrain)
-
-
-async def _close(close: Callable[[], Awaitable[None]]) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(close(), _CLOSE_WITHIN_S)
-
-
-async def _assemble(settings: Settings, stack: AsyncExitStack, measures: Measures) -> Wiring:
-    pool = await connect(settings.database_url, most_connections=settings.most_connections)
-    stack.push_async_callback(_close, pool.close)
-    clock = await open_clock(pool, allow_demo=settings.allow_demo)
-    register, journal = PostgresRegister(pool), PostgresReportJournal(pool)
-    stack.push_async_callback(journal.close)
-    live_state = RedisLiveState.connect(settings.redis_url)
-    stack.push_async_callback(live_state.close)
-    sources = Sources(register, sealings=settings.sealings)
-    await sources.registered()
-    copying = Copying(journal, live_state, measures)
-
-    async def ask_postgres() -> str | None:
-        await register.directory_version()
-        return None
-
-    async def ask_redis() -> str | None:
-        try:
-            await live_state.ping()
-        except LiveStateAway:
-            return "away"
-        return None
-
-    receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
-    return Wiring(
-        receiving=receiving,
-        uploads=Uploads(receiving, measures, settings.plate_key),
-        copying=copying,
-        sources=sources,
-        clock=clock,
-        measures=measures,
-        plate_key=settings.plate_key,
-        probes={"postgres": ask_postgres, "redis": ask_redis},
+    app = FastAPI(
+        title="Bowei ingest",
+        version="1",
+        lifespan=lifespan,
+        summary="Lots report: observations and passages, from every kind of feed.",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
     )
+    rules = RequestRules(by_prefix=citybrain_api.LIMITS)
+    metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
+    measures = Measures(metrics.registry)
+    app.include_router(native.router)
+    if citybrain:
+        app.include_router(citybrain_api.router)
+    add_health(app, {name: _probe(app, name) for name in ("ledger", "live_state")}, metrics)
+    describe(app)
+    return app
+
+
+def _probe(app: FastAPI, name: str) -> Probe:
+    async def ask() -> str | None:
+        opened: Wiring = app.state.wiring
+        return await opened.probes[name]()
+
+    return ask
+
+
+@asynccontextmanager
+async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[Wiring]:
+    async with AsyncExitStack() as stack:
+        pool = await connect(
+            settings.database_url,
+            most_connections=settings.most_connections,
+            require_synchronous=settings.require_synchronous,
+        )
+        stack.push_async_callback(disconnect, pool)
+        clock = await open_clock(pool, allow_demo=settings.allow_demo)
+        register, journal = PostgresRegister(pool), PostgresReportJournal(pool)
+        stack.push_async_callback(journal.close)
+        live_state = RedisLiveState.connect(settings.redis_url)
+        stack.push_async_callback(live_state.close)
+        sources = Sources(register, sealings=settings.sealings)
+        await sources.registered()
+        copying = Copying(journal, live_state, measures)
+        receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
+
+        async def ask_ledger() -> str | None:
+            await register.directory_version()
+            return None
+
+        async def ask_live_state() -> str | None:
+            await live_state.ping()
+            return None
+
+        yield Wiring(
+            receiving=receiving,
+            uploads=Uploads(receiving, measures, settings.plate_key),
+            copying=copying,
+            sources=sources,
+            clock=clock,
+            measures=measures,
+            plate_key=settings.plate_key,
+            probes={"ledger": ask_ledger, "live_state": ask_live_state},
+        )

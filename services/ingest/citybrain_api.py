@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from bowei.domain.lots import LotId
+from bowei.observability.bodies import RequestLimits
 from bowei.records.failures import StoreFailure
 from services.ingest.citybrain.messages import CarArrival, CarDeparture, Dropped, ParkingState, UidRequest, Upload
 from services.ingest.citybrain.problems import (
@@ -30,6 +31,20 @@ BODY_BYTES_MAX = 32 * 1024
 """Twice what the protocol takes, so that most bodies over its 16 KiB are refused in the protocol's own words."""
 PHOTO_BYTES_MAX = 1024 * 1024
 """Pictures are answered with yes and not read; the protocol allows 512 KiB of them in base64."""
+
+_UPLOAD = RequestLimits(body_bytes=BODY_BYTES_MAX, content_types=("application/x-www-form-urlencoded",))
+_PHOTO = RequestLimits(
+    body_bytes=PHOTO_BYTES_MAX, content_types=("application/x-www-form-urlencoded", "multipart/form-data")
+)
+LIMITS: Mapping[str, RequestLimits] = MappingProxyType(
+    {
+        "/tcjg/": _UPLOAD,
+        "/api/v2/": _UPLOAD,
+        "/tcjg/api/uploadPhoto": _PHOTO,
+        "/api/v2/cp/uploadPhoto": _PHOTO,
+    }
+)
+"""What one upload may cost, by the start of its path."""
 
 _UNREGISTERED: Mapping[str, tuple[int, str]] = MappingProxyType(
     {

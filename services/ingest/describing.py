@@ -7,6 +7,7 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from bowei.observability.problems import problem_responses
 from services.ingest.params import Batch, BatchResult, ObservationItem, PassageItem
 
 _REFS = "#/components/schemas/{name}"
@@ -89,9 +90,7 @@ _READ = {
 }
 RESPONSES_DESCRIBED: dict[int | str, dict[str, Any]] = {
     200: _READ,
-    **{
-        status: {"description": said, "content": {"application/problem+json": {}}} for status, said in _PROBLEMS.items()
-    },
+    **problem_responses(said=_PROBLEMS),
 }
 
 

@@ -7,20 +7,19 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from bowei.domain.lots import LotId, SourceId, SpaceClass
+from bowei.domain.lots import ID_FORM, LARGEST_COUNT, LotId, SourceId, SpaceClass
 from bowei.domain.observations import LotState, Observation, Outcome, Passage, PassageKind, Verdict
 from bowei.domain.plates import plate_hash
 
 ITEMS_MAX = 500
-COUNT_MAX = 100_000
 _EARLIEST_YEAR, _LATEST_YEAR = 2020, 9000
 """No report is older than the first year, and no clock is in the second (years near 9999 overflow in UTC)."""
 
 # `$` alone would let a line break pass at the end.
-_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$(?!\n)"
+_ID_PATTERN = rf"^{ID_FORM}$(?!\n)"
 
 Identifier = Annotated[str, Meta(pattern=_ID_PATTERN)]
-Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
+Count = Annotated[int, Meta(ge=0, le=LARGEST_COUNT)]
 Instant = Annotated[datetime, Meta(description="RFC 3339 with an offset: Z or such as +08:00.")]
 
 

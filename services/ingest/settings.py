@@ -12,6 +12,8 @@ class Settings:
     """Settings of one ingest process."""
 
     database_url: str = field(repr=False)
+    require_synchronous: bool
+    """Refuse a Postgres that waits for no standby."""
     redis_url: str = field(repr=False)
     plate_key: bytes | None = field(repr=False)
     """Hashes plates, as routing does with the same key; without it plates are dropped."""
@@ -20,7 +22,6 @@ class Settings:
     sealings: Sealings = field(repr=False)
     allow_demo: bool
     most_connections: int
-    log_level: str
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -29,16 +30,15 @@ def settings_from(environment: Environment) -> Settings:
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
-    plate_key = environment.find_secret("BOWEI_PLATE_KEY")
     return Settings(
-        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
-        redis_url=environment.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"})),
-        plate_key=None if plate_key is None else plate_key.encode(),
+        database_url=environment.database_url(),
+        require_synchronous=environment.require_synchronous(),
+        redis_url=environment.redis_url(),
+        plate_key=environment.plate_key(),
         citybrain=environment.flag("BOWEI_CITYBRAIN"),
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=2, most=100),
-        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
     )
 
 

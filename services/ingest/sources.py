@@ -6,7 +6,6 @@ the record away the last reading goes on; reports can't be recorded then anyway.
 """
 
 import asyncio
-import hashlib
 import hmac
 import logging
 import time
@@ -20,7 +19,7 @@ from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId
 from bowei.domain.problems import Refused
 from bowei.records.failures import StoreAway, StoreFailure
-from bowei.records.registering import Register, Source, SourceKind
+from bowei.records.registering import Register, Source, SourceKind, key_sha256_of
 from services.ingest.citybrain.keys import Client, Keys, KeyUnusable, Sealing, read_public_key
 
 FRESH_FOR_S = 2.0
@@ -113,7 +112,7 @@ class Sources:
             raise Refused("key_missing")
         if len(key) > _LONGEST_KEY:
             raise Refused("key_wrong")
-        digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
+        digest = key_sha256_of(key)
         registered = await self.registered()
         reporter = _with_key(registered, digest)
         if reporter is None:

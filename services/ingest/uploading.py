@@ -22,7 +22,6 @@ from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts,
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
 from services.ingest.citybrain.receiving import UPLOAD_WINDOW
 from services.ingest.measures import Measures, Way
-from services.ingest.params import COUNT_MAX
 from services.ingest.receiving import Receiving
 
 Counted = ParkingState | CarArrival | CarDeparture
@@ -58,10 +57,9 @@ class Uploads:
         """Record what an upload says and give the verdict on its counts; `capacity_of` is the register's.
 
         Raises:
-            CityBrainProblem: `bad_number`, `bad_time`.
+            CityBrainProblem: `bad_time`.
             StoreFailure: it could not be kept; the same upload may be sent again.
         """
-        _check_counts(reported.upload.counts)
         passage = self._passage(reported)
         if passage is not None:
             await self._receiving.passages([passage], moves_count=False, way=Way.CITYBRAIN)
@@ -113,16 +111,6 @@ class Uploads:
         if this == last:
             return Verdict(Outcome.DUPLICATE)
         return Verdict(Outcome.STALE) if this[0] < last[0] else None
-
-
-def _check_counts(counts: Counts) -> None:
-    for name, count in (
-        ("totalBerthNum", counts.capacity),
-        ("openBerthNum", counts.open),
-        ("freeBerthNum", counts.free),
-    ):
-        if count > COUNT_MAX:
-            raise CityBrainProblem(ProblemCode.BAD_NUMBER, name)
 
 
 def _observation(reported: Reported) -> Observation:

@@ -27,7 +27,7 @@ class Wiring:
     measures: Measures
     plate_key: bytes | None = field(repr=False)
     probes: Mapping[str, Probe] = field(default_factory=dict)
-    """Ask whether each store is there: postgres, redis."""
+    """Ask whether each store is there: ledger, live_state."""
 
 
 def wiring(request: Request) -> Wiring:

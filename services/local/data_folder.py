@@ -194,5 +194,4 @@ def _furnish(path: Path) -> None:
     identity = path / "id"
     if not identity.exists():
         identity.write_text(secrets.token_hex(8), "ascii")
-    probe = path / "redis"
-    probe.mkdir(mode=0o700, exist_ok=True)
+    (path / "redis").mkdir(mode=0o700, exist_ok=True)

@@ -5,17 +5,15 @@ import asyncio
 import typer
 
 from bowei.observability.environment import Environment, WrongEnvironment
-from bowei.records.connecting import UnsafeServer, connect
+from bowei.records.connecting import UnsafeServer, connect, disconnect
 from bowei.records.failures import StoreFailure
 from bowei.records.postgres_holding import PostgresHoldBook
-
-_SCHEMES = frozenset({"postgres", "postgresql"})
 
 
 def check_ledger(environment: Environment | None = None) -> int:
     """Print each broken promise; give the exit code: 1 if there is one, 2 if the ledger could not be asked."""
     try:
-        url = (environment or Environment()).url("BOWEI_DATABASE_URL", schemes=_SCHEMES)
+        url = (environment or Environment()).database_url()
         broken = asyncio.run(broken_promises(url))
     except (WrongEnvironment, StoreFailure, UnsafeServer) as error:
         typer.echo(f"The ledger can't be checked: {error}", err=True)
@@ -38,4 +36,4 @@ async def broken_promises(url: str) -> list[tuple[str, str]]:
     try:
         return list(await PostgresHoldBook(pool).broken_promises())
     finally:
-        await pool.close()
+        await disconnect(pool)

@@ -1,16 +1,14 @@
 """Look at a Postgres or Redis that somebody else runs: would it keep what Bowei promises?"""
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from bowei.records.connecting import acquired, connect
+from bowei.records.connecting import UNSAFE_SETTINGS, acquired, connect, disconnect
 from bowei.records.failures import OutcomeUnknown, StoreAway
 from services.local.servers.finding import DATABASE_VARIABLE, POSTGRES_MIN, REDIS_MIN, REDIS_VARIABLE
 from services.local.servers.redis_asking import RedisUnusable, ask_about_itself
 from services.local.setup_problem import SetupProblem
 
 _CLOCKS_APART_MAX = timedelta(seconds=2)
-_DURABLE_SETTINGS = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 async def look_at_database(url: str) -> list[SetupProblem]:
@@ -23,14 +21,13 @@ async def look_at_database(url: str) -> list[SetupProblem]:
         async with acquired(pool) as connection:
             version = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
             settings = {
-                name: str(await connection.fetchval("SELECT current_setting($1)", name)) for name in _DURABLE_SETTINGS
+                name: str(await connection.fetchval("SELECT current_setting($1)", name)) for name in UNSAFE_SETTINGS
             }
             its_now: datetime = await connection.fetchval("SELECT clock_timestamp()")
     except (StoreAway, OutcomeUnknown) as error:
         return [_away(error)]
     finally:
-        with suppress(TimeoutError):
-            await pool.close()
+        await disconnect(pool)
     return judged_database(version, settings, its_now - datetime.now(UTC))
 
 
@@ -46,7 +43,7 @@ def judged_database(version_number: int, settings: dict[str, str], ahead: timede
             )
         )
     for name, value in settings.items():
-        if value in {"off", "local"}:
+        if value in UNSAFE_SETTINGS[name]:
             problems.append(
                 SetupProblem(
                     "not_durable",

@@ -42,6 +42,8 @@ def _table(summary: ImportSummary) -> Table:
     table.add_column("how much", justify="right")
     table.add_row("junctions and points", f"{summary.counts.nodes:,}")
     table.add_row("one-way pieces", f"{summary.counts.edges:,}")
+    table.add_row("km of them", f"{summary.counts.edge_km:,.1f}")
+    table.add_row("points that reach each other", f"{summary.counts.main_component_share:.0%}")
     table.add_row("ways used", f"{summary.ways_used:,}")
     table.add_row("ways left out (not for cars)", f"{summary.ways_left_out:,}")
     table.add_row("ways torn at the extract's edge", f"{summary.ways_torn:,}")

@@ -13,6 +13,7 @@ _FIRST_DELAY_S = 0.2
 _DELAY_S_MAX = 2.0
 _WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.05
+_CANCEL_AGAIN_S = 0.2
 
 Start = Callable[[], Awaitable[Child]]
 Stop = Callable[[Child], Awaitable[None]]
@@ -74,7 +75,10 @@ class Supervised:
     async def stop(self) -> None:
         """End it, also when it is just being started again."""
         if self._keeping:
-            self._keeping.cancel()
+            # Again and again: in Python 3.11 `wait_for` loses a cancellation that meets the end of its wait.
+            while not self._keeping.done():
+                self._keeping.cancel()
+                await asyncio.wait({self._keeping}, timeout=_CANCEL_AGAIN_S)
             await asyncio.gather(self._keeping, return_exceptions=True)
         if self._child:
             try:

@@ -9,7 +9,7 @@ The promise: nothing is registered that can't be true (an entrance a kilometre o
 there is), each refusal names the field and the fix, and putting the same again changes nothing. With Postgres away it
 answers 503 and has changed nothing; nobody is diverted by the registry, so it may be away for minutes.
 
-    app        assembles                        api          HTTP in, HTTP out
+    app        assembles; wiring, settings      api          HTTP in, HTTP out
     params     what may be sent                 views        what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
     yaml_text  YAML as scene files use it       enrolling    sources and their keys

@@ -47,138 +47,138 @@ AgreementIdPath = Annotated[_Id, Path(alias="agreement_id")]
 SourceIdPath = Annotated[_Id, Path(alias="source_id")]
 
 
-@router.get("/lots", operation_id="listRegisteredLots")
-async def list_lots(wiring: Wired) -> View:
+@router.get("/lots", operation_id="list_registered_lots")
+async def list_lots(wired: Wired) -> View:
     """List all lots."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     return listed([lot_view(lot) for _, lot in sorted(directory.lots.items())])
 
 
-@router.get("/lots/{lot_id}", operation_id="getRegisteredLot")
-async def get_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+@router.get("/lots/{lot_id}", operation_id="get_registered_lot")
+async def get_lot(lot_id: LotIdPath, wired: Wired) -> View:
     """Show one lot."""
-    return lot_view(_known_lot(await wiring.register.directory(), lot_id))
+    return lot_view(_known_lot(await wired.register.directory(), lot_id))
 
 
-@router.put("/lots/{lot_id}", operation_id="putLot", responses={201: {"description": "Registered"}})
-async def put_lot(lot_id: LotIdPath, sent: LotIn, wiring: Wired, response: Response) -> View:
+@router.put("/lots/{lot_id}", operation_id="put_lot", responses={201: {"description": "Registered"}})
+async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Response) -> View:
     """Register a lot, or change it."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     known = directory.lots.get(LotId(lot_id))
     lot = sent.lot(lot_id, sent.timezone, paused_now=known is not None and known.paused)
     _refuse_faulty([*plausible.of_lot(lot), *plausible.of_own_lot(lot, directory.hospitals.values())])
     with _answered():
-        await wiring.register.put_lots([lot])
+        await wired.register.put_lots([lot])
     response.status_code = 200 if known else 201
     _log.info("lot_registered", extra={"lot_id": lot_id})
     return lot_view(lot)
 
 
-@router.post("/lots/{lot_id}/pause", operation_id="pauseLot")
-async def pause_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+@router.post("/lots/{lot_id}/pause", operation_id="pause_lot")
+async def pause_lot(lot_id: LotIdPath, wired: Wired) -> View:
     """Stop all new holds on a lot, at once; holds that were promised stay."""
-    return await _pause(lot_id, wiring, paused=True)
+    return await _pause(lot_id, wired, paused=True)
 
 
-@router.post("/lots/{lot_id}/resume", operation_id="resumeLot")
-async def resume_lot(lot_id: LotIdPath, wiring: Wired) -> View:
+@router.post("/lots/{lot_id}/resume", operation_id="resume_lot")
+async def resume_lot(lot_id: LotIdPath, wired: Wired) -> View:
     """Let a paused lot take holds again."""
-    return await _pause(lot_id, wiring, paused=False)
+    return await _pause(lot_id, wired, paused=False)
 
 
-@router.get("/hospitals", operation_id="listRegisteredHospitals")
-async def list_hospitals(wiring: Wired) -> View:
+@router.get("/hospitals", operation_id="list_registered_hospitals")
+async def list_hospitals(wired: Wired) -> View:
     """List all hospitals."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     return listed([hospital_view(hospital) for _, hospital in sorted(directory.hospitals.items())])
 
 
-@router.get("/hospitals/{hospital_id}", operation_id="getRegisteredHospital")
-async def get_hospital(hospital_id: HospitalIdPath, wiring: Wired) -> View:
+@router.get("/hospitals/{hospital_id}", operation_id="get_registered_hospital")
+async def get_hospital(hospital_id: HospitalIdPath, wired: Wired) -> View:
     """Show one hospital."""
-    hospital = await wiring.register.find_hospital(HospitalId(hospital_id))
+    hospital = await wired.register.find_hospital(HospitalId(hospital_id))
     if hospital is None:
         raise Refused("unknown_hospital")
     return hospital_view(hospital)
 
 
-@router.put("/hospitals/{hospital_id}", operation_id="putHospital", responses={201: {"description": "Registered"}})
-async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wiring: Wired, response: Response) -> View:
+@router.put("/hospitals/{hospital_id}", operation_id="put_hospital", responses={201: {"description": "Registered"}})
+async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wired, response: Response) -> View:
     """Register a hospital, or change it. Its lot comes first."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     hospital = sent.hospital(hospital_id)
     _refuse_faulty(plausible.of_hospital(hospital, directory.lots))
     with _answered():
-        await wiring.register.put_hospitals([hospital])
+        await wired.register.put_hospitals([hospital])
     response.status_code = 200 if hospital.hospital_id in directory.hospitals else 201
     _log.info("hospital_registered", extra={"hospital_id": hospital_id})
     return hospital_view(hospital)
 
 
-@router.get("/agreements", operation_id="listAgreements")
-async def list_agreements(wiring: Wired) -> View:
+@router.get("/agreements", operation_id="list_agreements")
+async def list_agreements(wired: Wired) -> View:
     """List all agreements."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     return listed([agreement_view(one) for one in sorted(directory.agreements, key=lambda one: one.agreement_id)])
 
 
-@router.get("/agreements/{agreement_id}", operation_id="getAgreement")
-async def get_agreement(agreement_id: AgreementIdPath, wiring: Wired) -> View:
+@router.get("/agreements/{agreement_id}", operation_id="get_agreement")
+async def get_agreement(agreement_id: AgreementIdPath, wired: Wired) -> View:
     """Show one agreement."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     found = [one for one in directory.agreements if one.agreement_id == agreement_id]
     if not found:
         raise Refused("unknown_agreement")
     return agreement_view(found[0])
 
 
-@router.put("/agreements/{agreement_id}", operation_id="putAgreement", responses={201: {"description": "Registered"}})
-async def put_agreement(agreement_id: AgreementIdPath, sent: AgreementIn, wiring: Wired, response: Response) -> View:
+@router.put("/agreements/{agreement_id}", operation_id="put_agreement", responses={201: {"description": "Registered"}})
+async def put_agreement(agreement_id: AgreementIdPath, sent: AgreementIn, wired: Wired, response: Response) -> View:
     """Register an agreement, or change it. Lending less than is held only stops new holds."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     paused = {one.agreement_id: one.paused for one in directory.agreements}
     agreement = sent.agreement(agreement_id, paused_now=paused.get(AgreementId(agreement_id), False))
     _refuse_faulty(plausible.of_agreement(agreement, directory.lots, directory.hospitals))
     with _answered():
-        await wiring.register.put_agreements([agreement])
+        await wired.register.put_agreements([agreement])
     response.status_code = 200 if agreement.agreement_id in paused else 201
     _log.info("agreement_registered", extra={"agreement_id": agreement_id})
     return agreement_view(agreement)
 
 
-@router.delete("/agreements/{agreement_id}", operation_id="removeAgreement", status_code=204)
-async def remove_agreement(agreement_id: AgreementIdPath, wiring: Wired) -> None:
+@router.delete("/agreements/{agreement_id}", operation_id="remove_agreement", status_code=204)
+async def remove_agreement(agreement_id: AgreementIdPath, wired: Wired) -> None:
     """End an agreement that was never used; one that was is paused, or given a last day."""
     with _answered():
-        await wiring.register.remove_agreement(AgreementId(agreement_id))
+        await wired.register.remove_agreement(AgreementId(agreement_id))
     _log.info("agreement_removed", extra={"agreement_id": agreement_id})
 
 
-@router.get("/sources", operation_id="listSources")
-async def list_sources(wiring: Wired) -> View:
+@router.get("/sources", operation_id="list_sources")
+async def list_sources(wired: Wired) -> View:
     """List all sources; keys are not kept and not shown."""
-    sources = await wiring.register.sources()
+    sources = await wired.register.sources()
     return listed([source_view(source) for source in sorted(sources, key=lambda one: one.source_id)])
 
 
-@router.get("/sources/{source_id}", operation_id="getSource")
-async def get_source(source_id: SourceIdPath, wiring: Wired) -> View:
+@router.get("/sources/{source_id}", operation_id="get_source")
+async def get_source(source_id: SourceIdPath, wired: Wired) -> View:
     """Show one source."""
-    known = _find_source(await wiring.register.sources(), source_id)
+    known = _find_source(await wired.register.sources(), source_id)
     if known is None:
         raise Refused("unknown_source")
     return source_view(known)
 
 
-@router.put("/sources/{source_id}", operation_id="putSource", responses={201: {"description": "Registered"}})
-async def put_source(source_id: SourceIdPath, sent: SourceIn, wiring: Wired, response: Response) -> View:
+@router.put("/sources/{source_id}", operation_id="put_source", responses={201: {"description": "Registered"}})
+async def put_source(source_id: SourceIdPath, sent: SourceIn, wired: Wired, response: Response) -> View:
     """Register a source, or change it. A native one's `key` is in the answer that made it, and never again."""
-    directory = await wiring.register.directory()
+    directory = await wired.register.directory()
     _refuse_faulty(faults_of_source(sent, directory.lots))
-    known = _find_source(await wiring.register.sources(), source_id)
+    known = _find_source(await wired.register.sources(), source_id)
     source, key = enrolled(source_id, sent, known)
     with _answered():
-        await wiring.register.put_sources([source])
+        await wired.register.put_sources([source])
     response.status_code = 200 if known else 201
     _log.info("source_registered", extra={"source_id": source_id, "key_made": key is not None})
     return source_view(source, key)
@@ -186,7 +186,7 @@ async def put_source(source_id: SourceIdPath, sent: SourceIn, wiring: Wired, res
 
 @router.put(
     "/scene",
-    operation_id="putScene",
+    operation_id="put_scene",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -194,29 +194,29 @@ async def put_source(source_id: SourceIdPath, sent: SourceIn, wiring: Wired, res
         }
     },
 )
-async def put_scene(request: Request, wiring: Wired) -> View:
+async def put_scene(request: Request, wired: Wired) -> View:
     """Register a whole scene (docs/scene-file.md); `keys` holds the keys made for new native sources, once."""
     body = await request.body()
-    directory, sources = await wiring.register.directory(), await wiring.register.sources()
+    directory, sources = await wired.register.directory(), await wired.register.sources()
     is_yaml = request.headers.get("content-type", "").lower().startswith(_YAML)
     # In a thread: half a megabyte of YAML takes seconds to read.
     sent = await asyncio.to_thread(lambda: read_scene(yaml_text.read_yaml(body) if is_yaml else json.loads(body)))
     scene = check_scene(sent, directory, sources)
     with _answered():
-        await wiring.register.put_lots(scene.lots)
-        await wiring.register.put_hospitals(scene.hospitals)
-        await wiring.register.put_agreements(scene.agreements)
-        await wiring.register.put_sources(scene.sources)
+        await wired.register.put_lots(scene.lots)
+        await wired.register.put_hospitals(scene.hospitals)
+        await wired.register.put_agreements(scene.agreements)
+        await wired.register.put_sources(scene.sources)
     counts = {name: len(getattr(scene, name)) for name in ("lots", "hospitals", "agreements", "sources")}
     _log.info("scene_registered", extra=counts)
     return {**counts, "keys": dict(scene.keys)}
 
 
-async def _pause(lot_id: str, wiring: Wired, *, paused: bool) -> View:
+async def _pause(lot_id: str, wired: Wired, *, paused: bool) -> View:
     with _answered():
-        await wiring.register.pause_lot(LotId(lot_id), paused=paused)
+        await wired.register.pause_lot(LotId(lot_id), paused=paused)
     _log.info("lot_paused" if paused else "lot_resumed", extra={"lot_id": lot_id})
-    return lot_view(_known_lot(await wiring.register.directory(), lot_id))
+    return lot_view(_known_lot(await wired.register.directory(), lot_id))
 
 
 def _known_lot(directory: Directory, lot_id: str) -> Lot:

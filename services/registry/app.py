@@ -1,6 +1,5 @@
 """Assembles the registry; the only module of it that names a concrete store."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -8,20 +7,13 @@ from fastapi import FastAPI
 
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
-from bowei.records.connecting import connect
-from bowei.records.failures import OutcomeUnknown, Overloaded, StoreAway, StoreFailure
+from bowei.records.connecting import connect, disconnect
+from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
 from bowei.records.postgres_registering import PostgresRegister
 from services.registry import api
 from services.registry.settings import Settings
-from services.registry.wiring import Wiring, sha256_of
-
-_FAILURES: dict[type[Exception], str] = {
-    StoreAway: "store_away",
-    OutcomeUnknown: "outcome_unknown",
-    Overloaded: "overloaded",
-}
-_CLOSE_TIMEOUT_S = 3.0
+from services.registry.wiring import Wiring
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -38,12 +30,9 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
             app.state.wiring = wiring
             yield
 
-    async def postgres() -> str | None:
+    async def ask_ledger() -> str | None:
         wiring: Wiring = app.state.wiring
-        try:
-            await wiring.register.directory_version()
-        except StoreFailure as failure:
-            return type(failure).__name__
+        await wiring.register.directory_version()
         return None
 
     app = FastAPI(
@@ -54,21 +43,17 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         redoc_url=None,
         lifespan=running,
     )
-    metrics = install_http(app, service="registry", failures=_FAILURES, rules=api.RULES)
+    metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=api.RULES)
     app.include_router(api.router)
-    add_health(app, {"postgres": postgres}, metrics)
+    add_health(app, {"ledger": ask_ledger}, metrics)
     return app
 
 
 @asynccontextmanager
 async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
     await migrate(settings.database_url)
-    pool = await connect(settings.database_url)
+    pool = await connect(settings.database_url, require_synchronous=settings.require_synchronous)
     try:
-        yield Wiring(register=PostgresRegister(pool), admin_token_sha256=sha256_of(settings.admin_token))
+        yield Wiring(register=PostgresRegister(pool), admin_token=settings.admin_token.encode())
     finally:
-        try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await pool.close()
-        except TimeoutError:
-            pool.terminate()
+        await disconnect(pool)

@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bowei.domain.lots import Lot, LotId, SourceId
 from bowei.domain.problems import FieldError
-from bowei.records.registering import Source, SourceKind
+from bowei.records.registering import Source, SourceKind, key_sha256_of
 from services.registry.params import SourceIn
-from services.registry.wiring import sha256_of
 
 _KEY_BITS_LEAST = 1_024
 """What the field has: City Brain's own examples are of this size."""
@@ -41,7 +40,7 @@ def enrolled(source_id: str, sent: SourceIn, known: Source | None) -> tuple[Sour
     key_sha256 = known.key_sha256 if known is not None and sent.kind is SourceKind.NATIVE else None
     if sent.kind is SourceKind.NATIVE and (key_sha256 is None or sent.new_key):
         key = f"{source_id}.{secrets.token_urlsafe(32)}"
-        key_sha256 = sha256_of(key)
+        key_sha256 = key_sha256_of(key)
     suspended_now = known is not None and known.suspended
     source = Source(
         source_id=SourceId(source_id),

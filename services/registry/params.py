@@ -23,24 +23,36 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow
-from bowei.domain.lots import Entrance, GateThresholds, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
+from bowei.domain.lots import (
+    ID_FORM,
+    LARGEST_COUNT,
+    Entrance,
+    GateThresholds,
+    Hospital,
+    HospitalId,
+    Lot,
+    LotId,
+    LotKind,
+    Name,
+    SpaceClass,
+)
 from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_wgs84
 from bowei.records.registering import SourceKind
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+ID_PATTERN = f"^{ID_FORM}$"
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, and none that turn the direction of writing, which can make one name look like another."""
 _TWO_READINGS_M = 20.0
-_CAPACITY_MOST = 100_000
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Words = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, min_length=1, max_length=200)]
-Count = Annotated[int, Field(ge=0, le=_CAPACITY_MOST)]
+Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 
 
-def _wrong(code: str) -> PydanticCustomError:
+def wrong(code: str) -> PydanticCustomError:
+    """Give the error by which a validator says one of `bowei.domain.problems.FIELD_KINDS`."""
     return PydanticCustomError(code, "see bowei.domain.problems")
 
 
@@ -51,13 +63,13 @@ def _zones() -> frozenset[str]:
 
 def _zone(name: str) -> str:
     if name not in _zones():
-        raise _wrong("bad_timezone")
+        raise wrong("bad_timezone")
     return name
 
 
 def _clock(text: str) -> str:
     if not _CLOCK.fullmatch(text):
-        raise _wrong("bad_window")
+        raise wrong("bad_window")
     return text
 
 
@@ -67,7 +79,7 @@ def _day(text: str) -> str:
     except ValueError:
         known = ""
     if known != text:  # fromisoformat also reads 20260101 and 2026-W01-4
-        raise _wrong("bad_time")
+        raise wrong("bad_time")
     return text
 
 
@@ -79,7 +91,7 @@ DayText = Annotated[str, AfterValidator(_day)]
 class NameIn(BaseModel):
     """A name in both languages."""
 
-    model_config = _STRICT
+    model_config = STRICT
     zh: Words
     en: Words
 
@@ -91,7 +103,7 @@ class NameIn(BaseModel):
 class Reading(BaseModel):
     """A pair of degrees, with its datum."""
 
-    model_config = _STRICT
+    model_config = STRICT
     lat: float
     lon: float
     datum: Annotated[Datum, Field(strict=False)]
@@ -99,7 +111,7 @@ class Reading(BaseModel):
     @model_validator(mode="after")
     def _check_axes(self) -> Self:
         if code := axes_fault(self.lat, self.lon, self.datum):
-            raise _wrong(code)
+            raise wrong(code)
         return self
 
     def point(self) -> Point:
@@ -115,7 +127,7 @@ class PositionIn(Reading):
     @model_validator(mode="after")
     def _check_readings_agree(self) -> Self:
         if self.also is not None and distance_m(self.point(), self.also.point()) > _TWO_READINGS_M:
-            raise _wrong("datum_mismatch")
+            raise wrong("datum_mismatch")
         return self
 
 
@@ -134,7 +146,7 @@ def axes_fault(lat: float, lon: float, datum: Datum) -> str | None:
 class EntranceIn(BaseModel):
     """Where a car enters a lot."""
 
-    model_config = _STRICT
+    model_config = STRICT
     entrance_id: Identifier
     name: NameIn
     location: PositionIn
@@ -147,7 +159,7 @@ class EntranceIn(BaseModel):
 class LotFields(BaseModel):
     """A car park run as one, but for its id and time zone, which a scene says otherwise."""
 
-    model_config = _STRICT
+    model_config = STRICT
     kind: Annotated[LotKind, Field(strict=False)]
     name: NameIn
     capacity: Count
@@ -164,7 +176,7 @@ class LotFields(BaseModel):
     @classmethod
     def _check_classes(cls, classes: Mapping[str, int]) -> Mapping[str, int]:
         if not set(classes) <= {SpaceClass.DISABLED, SpaceClass.EV}:
-            raise _wrong("unknown_option")
+            raise wrong("unknown_option")
         return classes
 
     def lot(self, lot_id: str, timezone: str, *, paused_now: bool) -> Lot:
@@ -195,7 +207,7 @@ class LotIn(LotFields):
 class ThresholdsIn(BaseModel):
     """At how many free spaces the gate's state changes."""
 
-    model_config = _STRICT
+    model_config = STRICT
     filling_at: Count = 12
     full_at: Count = 0
     leave_full_at: Count = 3
@@ -205,14 +217,14 @@ class ThresholdsIn(BaseModel):
     def _check_order(self) -> Self:
         rising = self.full_at < self.leave_full_at and self.filling_at < self.leave_filling_at
         if not rising or self.full_at > self.filling_at:
-            raise _wrong("bad_thresholds")
+            raise wrong("bad_thresholds")
         return self
 
 
 class HospitalIn(BaseModel):
     """A hospital, its own lot, its door and its gate."""
 
-    model_config = _STRICT
+    model_config = STRICT
     name: NameIn
     lot_id: Identifier
     door: PositionIn
@@ -238,7 +250,7 @@ class HospitalIn(BaseModel):
 class WindowIn(BaseModel):
     """Hours of some weekdays in which spaces of one class are lent, in the lot's local time."""
 
-    model_config = _STRICT
+    model_config = STRICT
     space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
     spaces: Count
     days: Annotated[list[int], Field(min_length=1, max_length=7)] = Field(default_factory=lambda: sorted(EVERY_DAY))
@@ -249,7 +261,7 @@ class WindowIn(BaseModel):
     @classmethod
     def _check_days(cls, days: list[int]) -> list[int]:
         if not set(days) <= EVERY_DAY or len(set(days)) != len(days):
-            raise _wrong("bad_window")
+            raise wrong("bad_window")
         return days
 
     def window(self) -> LendingWindow:
@@ -266,7 +278,7 @@ class WindowIn(BaseModel):
 class AgreementIn(BaseModel):
     """One lot lends to one hospital."""
 
-    model_config = _STRICT
+    model_config = STRICT
     lot_id: Identifier
     hospital_id: Identifier
     windows: Annotated[list[WindowIn], Field(min_length=1, max_length=50)]
@@ -281,7 +293,7 @@ class AgreementIn(BaseModel):
     def _check_dates(cls, valid_to: str | None, info: ValidationInfo) -> str | None:
         valid_from = info.data.get("valid_from")
         if valid_to is not None and valid_from is not None and valid_to < valid_from:
-            raise _wrong("bad_dates")
+            raise wrong("bad_dates")
         return valid_to
 
     def agreement(self, agreement_id: str, *, paused_now: bool) -> Agreement:
@@ -302,7 +314,7 @@ class AgreementIn(BaseModel):
 class SourceIn(BaseModel):
     """A feed that reports. `new_key` makes a native source's key anew; the old one ends at once."""
 
-    model_config = _STRICT
+    model_config = STRICT
     kind: Annotated[SourceKind, Field(strict=False)]
     public_key: Annotated[str, StringConstraints(max_length=8_192)] | None = Field(
         default=None, description="Of a citybrain source: its RSA public key, PEM."

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from shapely.geometry import Polygon
 
 from bowei.domain.agreements import Agreement, AgreementId
@@ -21,16 +20,26 @@ from bowei.observability.validation import refused_for
 from bowei.records.registering import Source
 from services.registry import plausible
 from services.registry.enrolling import enrolled, faults_of_source
-from services.registry.params import AgreementIn, HospitalIn, Identifier, LotFields, NameIn, SourceIn, Words, Zone
+from services.registry.params import (
+    STRICT,
+    AgreementIn,
+    HospitalIn,
+    Identifier,
+    LotFields,
+    NameIn,
+    SourceIn,
+    Words,
+    Zone,
+    wrong,
+)
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _MOST_ERRORS = 50
 
 
 class AboutIn(BaseModel):
     """What the scene is."""
 
-    model_config = _STRICT
+    model_config = STRICT
     name: NameIn
     timezone: Zone
     note: Words | None = None
@@ -39,7 +48,7 @@ class AboutIn(BaseModel):
 class AreaIn(BaseModel):
     """A GeoJSON polygon: rings of [longitude, latitude], WGS-84, closed."""
 
-    model_config = _STRICT
+    model_config = STRICT
     type: Literal["Polygon"]
     coordinates: Annotated[
         list[Annotated[list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(max_length=1_000)]],
@@ -50,10 +59,10 @@ class AreaIn(BaseModel):
     def _check_shape(self) -> Self:
         places = [place for ring in self.coordinates for place in ring]
         if any(abs(lat) > 90 for _, lat in places):
-            raise PydanticCustomError("swapped_axes", "see bowei.domain.problems")
+            raise wrong("swapped_axes")
         closed = all(len(ring) >= 4 and ring[0] == ring[-1] for ring in self.coordinates)
         if any(abs(lon) > 180 for lon, _ in places) or not closed or not self.polygon().is_valid:
-            raise PydanticCustomError("bad_polygon", "see bowei.domain.problems")
+            raise wrong("bad_polygon")
         return self
 
     def polygon(self) -> Polygon:
@@ -64,7 +73,7 @@ class AreaIn(BaseModel):
 class BlockIn(BaseModel):
     """A neighbourhood whose parties share."""
 
-    model_config = _STRICT
+    model_config = STRICT
     block_id: Identifier
     name: NameIn
     area: AreaIn | None = None
@@ -98,7 +107,7 @@ class SceneSourceIn(SourceIn):
 class SceneIn(BaseModel):
     """A whole scene."""
 
-    model_config = _STRICT
+    model_config = STRICT
     scene: AboutIn
     blocks: Annotated[list[BlockIn], Field(max_length=200)] = Field(default_factory=list)
     lots: Annotated[list[SceneLotIn], Field(max_length=2_000)] = Field(default_factory=list)

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 from bowei.observability.environment import Environment
 
-DEFAULT_PORT = 8100
 _TOKEN_SHORTEST = 16
 
 
@@ -13,18 +12,19 @@ class Settings:
     """Settings of the registry."""
 
     database_url: str = field(repr=False)
+    require_synchronous: bool
+    """Refuse a Postgres that waits for no standby."""
     admin_token: str = field(repr=False)
-    log_level: str
 
 
 def settings_from(environment: Environment) -> Settings:
-    """Read the settings: BOWEI_DATABASE_URL, BOWEI_ADMIN_TOKEN (or their _FILE), BOWEI_LOG_LEVEL.
+    """Read the settings; see docs/settings.md for each.
 
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
     return Settings(
-        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
+        database_url=environment.database_url(),
+        require_synchronous=environment.require_synchronous(),
         admin_token=environment.secret("BOWEI_ADMIN_TOKEN", shortest=_TOKEN_SHORTEST),
-        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
     )

@@ -1,18 +1,13 @@
 """The command `bowei-routing`."""
 
-from bowei.observability.environment import Environment
-from bowei.observability.serving import serve
+from bowei.observability.serving import run_service
 from services.routing.app import create_app
 from services.routing.settings import settings_from
-
-DEFAULT_PORT = 8102
 
 
 def main() -> None:
     """Serve until told to stop."""
-    environment = Environment()
-    settings = settings_from(environment)
-    serve(lambda: create_app(settings), default_port=DEFAULT_PORT, environment=environment)
+    run_service("routing", settings_from, create_app, default_port=8102)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from bowei.livestate.mirror import LiveMirror
 from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.livestate.showing import ShowsPromises
+from bowei.observability.background import in_background, stop
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
-from bowei.observability.logs import configure_logs
 from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
-from bowei.records.failures import OutcomeUnknown, Overloaded, StoreAway, StoreFailure
+from bowei.records.failures import PROBLEM_CODES, StoreFailure
 from bowei.records.following import LedgerLeadership
 from bowei.records.holding import HoldBook
 from bowei.records.postgres_holding import PostgresHoldBook
@@ -42,17 +42,10 @@ from services.routing.wiring import Wiring
 
 _log = logging.getLogger(__name__)
 
-_FAILURES: dict[type[Exception], str] = {
-    StoreAway: "store_away",
-    OutcomeUnknown: "outcome_unknown",
-    Overloaded: "overloaded",
-}
 _START_WITHIN_S = 3.0
 """A ledger that is away for longer does not delay the start: the process answers 503 until it is there."""
 _LOAD_WITHIN_S = 2.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
-_RESTART_AFTER_S = 1.0
-_CANCEL_AGAIN_S = 0.2
 
 
 class LiveState(ShowsPromises, ReadsLiveState, Protocol):
@@ -81,7 +74,6 @@ OpensStores = Callable[[AsyncExitStack], Awaitable[Stores]]
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the app; its stores are opened when it starts."""
-    configure_logs("routing", settings.log_level)
     return assemble(settings, lambda stack: _open_stores(settings, stack))
 
 
@@ -92,7 +84,7 @@ def assemble(settings: Settings, open_stores: OpensStores) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             start = asyncio.create_task(_start(app, settings, open_stores, stack, measures))
-            stack.push_async_callback(_stop, start)
+            stack.push_async_callback(stop, start)
             await asyncio.wait({start}, timeout=_START_WITHIN_S)
             if start.done():
                 start.result()
@@ -107,7 +99,7 @@ def assemble(settings: Settings, open_stores: OpensStores) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    metrics = install_http(app, service="routing", failures=_FAILURES)
+    metrics = install_http(app, service="routing", failures=PROBLEM_CODES)
     measures = Measures(metrics.registry)
     app.include_router(router)
     app.state.stores = app.state.wiring = None
@@ -164,7 +156,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     mirror = LiveMirror(stores.live_state)
     follower = Follower(stores.leadership, stores.book, stores.register, stores.live_state, measures)
     for work in (mirror.run, follower.run):
-        stack.push_async_callback(_stop, asyncio.create_task(_kept_running(work)))
+        await stack.enter_async_context(in_background(work))
     await mirror.wait_loaded(_LOAD_WITHIN_S)
     hints = Hints(mirror, stores.book, stores.journal, stores.register)
     return Wiring(
@@ -175,22 +167,6 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         new_drivers=RateLimit(per_minute=settings.drivers_per_minute),
         requests_of_driver=RateLimit(per_minute=settings.requests_per_driver),
     )
-
-
-async def _kept_running(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 (whatever broke: without a mirror or a follower the city goes blind)
-            _log.error("background_work_failed", extra={"work": work.__qualname__}, exc_info=error)
-        await asyncio.sleep(_RESTART_AFTER_S)
-
-
-async def _stop(task: "asyncio.Task[None]") -> None:
-    # Again and again: in Python 3.11 `wait_for` loses a cancellation that meets the end of its wait.
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CANCEL_AGAIN_S)
 
 
 async def _ask_ledger(app: FastAPI) -> str | None:

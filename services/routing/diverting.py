@@ -17,6 +17,7 @@ from bowei.domain.holds import LONGEST_EXTENSION, HoldState, lifetime
 from bowei.domain.lots import DriverId, Hospital, HospitalId, LotId
 from bowei.domain.places import Point
 from bowei.domain.problems import Refused
+from bowei.observability.instants import rfc3339
 from bowei.records.failures import StoreAway
 from bowei.records.holding import Candidate, Decision, HoldBook, Json, Outcome, PlaceRequest
 from bowei.roads.approaches import Approaches
@@ -110,7 +111,7 @@ class Diverting:
         Raises:
             Refused: unknown_hospital, id_reused, driver_has_hold, given_up, unknown_diversion.
             OutcomeUnknown, Overloaded: repeat the same id.
-            StoreAway: neither store has ever answered this process.
+            StoreAway: the ledger is away, and there is no lot to guide to.
         """
         known = await self._hints.known()
         hospital = _hospital_of(known, ask.hospital_id)
@@ -120,8 +121,11 @@ class Diverting:
         try:
             decision = await self._place(ask, driver_id, ranked, answer)
         except StoreAway:
-            self._measures.diversions.labels("guided").inc()
             guided_to = next(iter(candidates(ranked)), None)
+            if guided_to is None:
+                # "No lot has room" is the ledger's to say: this driver may hold a space already.
+                raise
+            self._measures.diversions.labels("guided").inc()
             return Diversion(ask.diversion_id, hospital.hospital_id, Decision(Outcome.NONE), known, guided_to, answer)
         self._measures.diversions.labels(str(decision.outcome)).inc()
         self._refuse(decision)
@@ -260,16 +264,14 @@ class Diverting:
     def _approaches_for(self, directory: Directory, hospital: Hospital) -> Approaches:
         made_for, approaches = self._approaches.get(hospital.hospital_id, (None, None))
         if approaches is None or made_for is not directory:
-            lot_ids = {agreement.lot_id for agreement in directory.agreements_for(hospital.hospital_id)}
-            lots = [directory.lots[lot_id] for lot_id in sorted(lot_ids) if lot_id in directory.lots]
-            approaches = Approaches(hospital, lots, self._travel_times)
+            approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
             self._approaches[hospital.hospital_id] = (directory, approaches)
         return approaches
 
     def _explain(self, ranked: Sequence[Considered], need: Need, now: datetime) -> Json:
         """Say how the lots were looked at, in the form that is kept with the hold."""
         kept: dict[str, Any] = {
-            "asked_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "asked_at": rfc3339(now),
             "by": self._travel_times.name,
             "considered": [_considered(one) for one in ranked],
         }

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bowei.domain.lots import SpaceClass
+from bowei.domain.lots import ID_FORM, SpaceClass
 from bowei.domain.places import Datum
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Identifier = Annotated[str, StringConstraints(pattern=f"^{ID_FORM}$")]
 DiversionId = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 
 

@@ -23,7 +23,6 @@ class Settings:
     """How many new drivers one network address may bring; phones of one carrier often share an address."""
     requests_per_driver: int
     """How many requests a minute one driver may make."""
-    log_level: str
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -32,17 +31,14 @@ def settings_from(environment: Environment) -> Settings:
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
-    plate_key = environment.find_secret("BOWEI_PLATE_KEY")
-    roads = environment.find_text("BOWEI_ROADS")
     return Settings(
-        database_url=environment.url("BOWEI_DATABASE_URL", schemes=frozenset({"postgres", "postgresql"})),
-        redis_url=environment.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"})),
+        database_url=environment.database_url(),
+        redis_url=environment.redis_url(),
         driver_key=environment.secret("BOWEI_DRIVER_KEY", shortest=32),
-        plate_key=None if plate_key is None else plate_key.encode(),
-        roads=None if roads is None else Path(roads),
+        plate_key=environment.plate_key(),
+        roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_connections=environment.integer("BOWEI_ROUTING_CONNECTIONS", 8, least=2, most=100),
         drivers_per_minute=environment.integer("BOWEI_ROUTING_DRIVERS_PER_MINUTE", 3_000, least=1, most=1_000_000),
         requests_per_driver=environment.integer("BOWEI_ROUTING_REQUESTS_PER_DRIVER", 120, least=1, most=1_000_000),
-        log_level=environment.text("BOWEI_LOG_LEVEL", "INFO"),
     )

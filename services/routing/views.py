@@ -2,23 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, Field
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Entrance, Lot, Name
 from bowei.domain.navigation import navigation_links
+from bowei.observability.instants import Instant
 from services.routing.diverting import Diversion, considered_lot, considered_lots
-
-Instant = Annotated[
-    datetime,
-    PlainSerializer(
-        lambda at: at.isoformat(timespec="milliseconds").replace("+00:00", "Z"), return_type=str, when_used="json"
-    ),
-]
 
 
 class TextOut(BaseModel):

@@ -166,6 +166,19 @@ def test_no_module_outgrows_a_reader() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > _LINES_MAX} == {}
 
 
+def test_the_map_of_a_package_names_each_of_its_modules() -> None:
+    """Who opens a package reads in its docstring what is where."""
+    missing = {}
+    for package in (_ROOT / folder for folder in _CODE):
+        for start in sorted(package.rglob("__init__.py")):
+            told = ast.get_docstring(_tree(start)) or ""
+            parts = [file.stem for file in start.parent.glob("*.py") if not file.stem.startswith("__")]
+            parts += [folder.parent.name for folder in start.parent.glob("*/__init__.py")]
+            if unnamed := [part for part in parts if not re.search(rf"\b{part}\b", told)]:
+                missing[str(start.parent.relative_to(_ROOT))] = sorted(unnamed)
+    assert missing == {}
+
+
 def test_the_house_has_no_junk_drawer() -> None:
     """A thing goes where its meaning is: no folder or module is named for having none."""
     found = {

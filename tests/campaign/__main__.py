@@ -5,6 +5,7 @@ The exit code is 1 where anything was violated.
 """
 
 import argparse
+import faulthandler
 import json
 import subprocess
 import sys
@@ -24,7 +25,8 @@ def main() -> int:
     given = _arguments()
     if given.seeds:
         return _run_many(given)
-    report = uvloop.run(run_campaign(given.seed, given.seconds))
+    faulthandler.dump_traceback_later(given.seconds + _STARTS_AND_ENDS_WITHIN_S - 10, exit=True)
+    report = uvloop.run(run_campaign(given.seed, given.seconds, evidence=given.evidence))
     text = json.dumps(report, ensure_ascii=False)
     if given.report:
         given.report.write_text(f"{text}\n", "utf-8")
@@ -37,6 +39,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--for", dest="seconds", type=_seconds, default=90.0, help="such as 90s")
     parser.add_argument("--report", type=Path, help="a file for the report, beside the last line")
+    parser.add_argument(
+        "--evidence", type=Path, help="a file for all that was asked and answered, if anything is wrong"
+    )
     parser.add_argument("--seeds", type=_seeds, help="such as 1-20: many runs, one after the other")
     parser.add_argument("--out", type=Path, default=Path("results"), help="the folder of the reports of --seeds")
     return parser.parse_args()
@@ -71,8 +76,8 @@ def _run_one(seed: int, seconds: float, out: Path) -> None:
     unfinished = _file(out, seed).with_suffix(".unfinished")
     command = [sys.executable, "-m", "tests.campaign", "--seed", str(seed), "--for", f"{seconds}s"]
     try:
-        subprocess.run(  # noqa: S603
-            [*command, "--report", str(unfinished)],
+        subprocess.run(
+            [*command, "--report", str(unfinished), "--evidence", str(out / f"seed-{seed:04d}-evidence.json")],
             check=False,
             stdout=subprocess.DEVNULL,
             timeout=seconds + _STARTS_AND_ENDS_WITHIN_S,

@@ -1,4 +1,4 @@
-"""The small block: a hot lot that two hospitals draw on, one with barriers that tell of each car, one that keeps back."""
+"""The small block: a hot lot that two hospitals draw on, one with barriers that tell of each car, a small one."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -20,7 +20,14 @@ _CLOCKS_DIFFER_BY = timedelta(seconds=2)
 _LIVE = ("held", "arrived")
 _ENDS = ("settled", "released", "expired", "revoked")
 _LONGEST = timedelta(minutes=45)
-_NEXT = {"": {"held"}, "held": {"arrived", "released", "expired", "revoked"}, "arrived": {"settled", "released", "revoked"}}
+_SETTLE_LIMIT = timedelta(minutes=15)
+_COMMITTED_WITHIN = timedelta(seconds=8)
+"""Of the ledger's clock: between the stamp of a step and the reading that led to it."""
+_NEXT = {
+    "": {"held"},
+    "held": {"arrived", "released", "expired", "revoked"},
+    "arrived": {"settled", "released", "revoked"},
+}
 
 
 def check_all(history: History, ledger: Ledger) -> list[Violation]:
@@ -37,6 +44,7 @@ def check_all(history: History, ledger: Ledger) -> list[Violation]:
         _steps_are_legal(ledger),
         _drivers_hold_one_at_a_time(ledger),
         _answers_are_of_their_time(history, ledger),
+        _cars_were_counted_first(ledger),
         _cars_fit(history),
         check_grants(history, ledger),
     )
@@ -205,6 +213,25 @@ def _answers_are_of_their_time(history: History, ledger: Ledger) -> Iterator[Vio
         asked_at = history.shown(attempt.began_s) - _CLOCKS_DIFFER_BY
         if shown["state"] == "held" and datetime.fromisoformat(shown["expires_at"]) < asked_at:
             yield "held_after_expiry", f"{attempt.key}: asked {asked_at}, expired {shown['expires_at']}"
+
+
+def _cars_were_counted_first(ledger: Ledger) -> Iterator[Violation]:
+    """A car that arrived keeps its hold until a report newer than its arrival was there, or the limit had passed."""
+    reports = [row for row in ledger.observations if row["outcome"] == "applied"]
+    passages = {(row["lot_id"], row["passage_id"]) for row in ledger.passages if row["kind"] == "enter"}
+    for step in ledger.steps:
+        row = ledger.holds[(step["diversion_id"], step["ordinal"])]
+        if step["state"] != "settled" or step["reason"] == "left":
+            continue
+        counted = any(
+            one["lot_id"] == row["lot_id"]
+            and one["observed_at"] > row["arrived_at"]
+            and one["received_at"] <= step["at"] + _COMMITTED_WITHIN
+            for one in reports
+        )
+        waited = step["at"] - row["arrived_at"] >= _SETTLE_LIMIT
+        if not (counted or waited or (row["lot_id"], step["diversion_id"]) in passages):
+            yield "settled_uncounted", f"{step['diversion_id']} at {row['lot_id']}, {step['reason']}"
 
 
 def _cars_fit(history: History) -> Iterator[Violation]:

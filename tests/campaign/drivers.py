@@ -157,7 +157,9 @@ class Driver:
         if self._rng.random() < 0.4:
             request = self._put(trip)
             changed = {**(request.json or {}), "height_cm": 199}
-            await self._insist(Request("put", "PUT", request.path, request.key, self._driver, self._token, changed, CHANGED))
+            await self._insist(
+                Request("put", "PUT", request.path, request.key, self._driver, self._token, changed, CHANGED)
+            )
             return
         token = self._tokens.make()
         thief = str(self._tokens.open(f"Bearer {token}"))

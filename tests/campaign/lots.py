@@ -51,9 +51,7 @@ class CarParks:
 class Reporter:
     """One lot's computer."""
 
-    def __init__(
-        self, plan: LotPlan, parks: CarParks, caller: Caller, source_key: str, rng: random.Random
-    ) -> None:
+    def __init__(self, plan: LotPlan, parks: CarParks, caller: Caller, source_key: str, rng: random.Random) -> None:
         self._plan = plan
         self._parks = parks
         self._caller = caller
@@ -119,9 +117,7 @@ class Reporter:
             await self._post("observations", items)
 
     async def _post(self, what: str, items: list[dict[str, Any]]) -> None:
-        request = Request(
-            what, "POST", f"/v1/{what}", self._plan.lot_id, token=self._key, json={"items": items}
-        )
+        request = Request(what, "POST", f"/v1/{what}", self._plan.lot_id, token=self._key, json={"items": items})
         attempt = await self._caller.insist(request, INGEST, self._rng)
         if attempt is None:
             return

@@ -24,7 +24,13 @@ from services.local.children import Child
 from services.local.data_folder import DataFolder, throwaway_data_folder
 from services.local.processes import Processes, ServiceSpec, on_free_ports
 from services.local.servers.finding import FoundServer, find_postgres, find_redis, nothing_found
-from services.local.servers.postgres_server import PostgresPlace, choose_server, place_for, start_postgres, stop_postgres
+from services.local.servers.postgres_server import (
+    PostgresPlace,
+    choose_server,
+    place_for,
+    start_postgres,
+    stop_postgres,
+)
 from services.local.servers.redis_server import RedisPlace, start_redis, stop_redis
 from services.local.supervision import RestartBudget, Supervised, run_together
 from tests.campaign.block import SOURCE, scene
@@ -156,13 +162,11 @@ def _small_disk(folder: DataFolder) -> Iterator[Path]:
     disk = folder.path / "disk"
     disk.mkdir()
     options = f"size={_DISK_BYTES},mode=0755"
-    subprocess.run(  # noqa: S603
-        ["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True, timeout=10
-    )
+    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True, timeout=10)
     try:
         yield disk
     finally:
-        subprocess.run(["/bin/umount", "-l", str(disk)], check=True, timeout=10)  # noqa: S603
+        subprocess.run(["/bin/umount", "-l", str(disk)], check=True, timeout=10)
 
 
 def can_have_own_disk() -> bool:
@@ -220,12 +224,17 @@ def _specs(url: str, sockets: str, wires_at: Path, keys: dict[str, str]) -> tupl
         ServiceSpec(
             name,
             f"services.{name.partition('-')[0]}",
-            18_200 + number,
+            _first_port() + number,
             settings | {"BOWEI_DATABASE_URL": url.replace(f"host={sockets}", f"host={wires_at / name}")},
         )
         for number, name in enumerate((*ROUTING, *INGEST, *OTHERS))
     ]
     return on_free_ports(wanted)
+
+
+def _first_port() -> int:
+    """Keep away from other campaigns on this machine: a service that was just killed has left its port free."""
+    return 20_000 + os.getpid() % 1_000 * 8
 
 
 async def _register(url: str, admin_token: str) -> str:
@@ -234,5 +243,3 @@ async def _register(url: str, admin_token: str) -> str:
         response = await client.put("/v1/scene", json=scene(), headers=headers)
     assert response.status_code in {200, 201}, response.text
     return str(response.json()["keys"][SOURCE])
-
-

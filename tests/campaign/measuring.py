@@ -60,9 +60,7 @@ def _p99_by_kind(attempts: Iterable[Attempt], faults: Iterable[Fault]) -> dict[s
         # A question from before the fault may have met it too; nobody waits longer than 5 s for one answer.
         since = bisect_left(begins, fault.began_s - 5.0)
         until = bisect_left(begins, fault.returned_s + _AFTER_S)
-        took[fault.kind] += [
-            one.ended_s - one.began_s for one in ordered[since:until] if one.ended_s >= fault.began_s
-        ]
+        took[fault.kind] += [one.ended_s - one.began_s for one in ordered[since:until] if one.ended_s >= fault.began_s]
     return {kind: _ms(_quantile(sorted(some), 0.99)) for kind, some in sorted(took.items())}
 
 
@@ -81,9 +79,7 @@ def _recovered(attempts: Iterable[Attempt], faults: Sequence[Fault]) -> dict[str
             first = _first_after(answered[process], fault.returned_s)
             if first is None:
                 continue
-            since_s = max(
-                other.returned_s for other in faults if fault.returned_s <= other.returned_s <= first.ended_s
-            )
+            since_s = max(other.returned_s for other in faults if fault.returned_s <= other.returned_s <= first.ended_s)
             longest[fault.kind] = max(first.ended_s - since_s, longest.get(fault.kind, 0.0))
     return {kind: round(took_s, 2) for kind, took_s in sorted(longest.items())}
 

@@ -22,7 +22,7 @@ from tests.campaign.history import History
 from tests.campaign.ledger import Ledger, Row
 
 _CLOCKS_DIFFER_BY = timedelta(seconds=2)
-_NEVER = datetime.max.replace(tzinfo=UTC)
+_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 _COMMITTED_WITHIN = timedelta(minutes=10)
 """Of the ledger's clock: no statement takes longer than 5 s of this machine's."""
 
@@ -77,8 +77,10 @@ def _judged(plan: LotPlan, lot: _Lot, free: int, row: Row) -> Iterator[tuple[str
 def _moves(plan: LotPlan, ledger: Ledger) -> list[tuple[datetime, int, int, int, Row]]:
     """List (instant, rank within it, held by, stays by, hold) of all that changed the lot's counts, in order.
 
-    Within an instant, which is one commit: what ends makes room before what is granted.
+    Within an instant, which is one commit: what ends makes room before what is granted, and whoever must leave the
+    widest margin is granted first. The ledger goes by arrival; if that order was right, so is this one.
     """
+    margins = {one.agreement_id: one.margin for one in AGREEMENTS}
     moves = []
     for step in ledger.steps:
         row = ledger.holds[(step["diversion_id"], step["ordinal"])]
@@ -93,7 +95,7 @@ def _moves(plan: LotPlan, ledger: Ledger) -> list[tuple[datetime, int, int, int,
         row = ledger.holds[(stay["diversion_id"], stay["ordinal"])]
         if stay["lot_id"] == plan.lot_id and stay["ended_at"] is not None and row["reason"] != "left":
             moves.append((stay["ended_at"], 1, 0, -1, row))
-    return sorted(moves, key=lambda move: (move[0], move[1], move[4]["diversion_id"]))
+    return sorted(moves, key=lambda move: (move[0], move[1], -margins[move[4]["agreement_id"]]))
 
 
 class _Reports:
@@ -101,9 +103,7 @@ class _Reports:
 
     def __init__(self, plan: LotPlan, history: History, ledger: Ledger) -> None:
         known = _acknowledged_at(plan, history)
-        applied = [
-            row for row in ledger.observations if row["lot_id"] == plan.lot_id and row["outcome"] == "applied"
-        ]
+        applied = [row for row in ledger.observations if row["lot_id"] == plan.lot_id and row["outcome"] == "applied"]
         applied.sort(key=lambda row: (row["observed_at"], row["seq"] or 0))
         self._applied = applied
         self._received = _from_behind([row["received_at"] for row in applied])

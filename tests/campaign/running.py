@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import random
 import sys
 import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from asyncpg import InterfaceError, PostgresError
@@ -16,11 +20,12 @@ from tests.campaign.calling import Caller, Request
 from tests.campaign.checking import Violation, by_kind, check_all
 from tests.campaign.drivers import Driver
 from tests.campaign.history import History
-from tests.campaign.ledger import differences, read_ledger
+from tests.campaign.ledger import Ledger, deadlocks, differences, kept_for_study, read_ledger
 from tests.campaign.lots import CarParks, Reporter
 from tests.campaign.machines import OTHERS, Machines, can_have_own_disk, running_machines
 from tests.campaign.measuring import measured
 from tests.campaign.nemesis import Nemesis, plan
+from tests.campaign.watching import watch_copy
 
 _DRIVERS = 36
 _CONVERGED_WITHIN_S = 15.0
@@ -36,9 +41,15 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-async def run_campaign(seed: int, seconds: float, *, own_disk: bool | None = None) -> dict[str, Any]:
-    """Run one campaign; give its report. `own_disk`: None leaves it to the seed, every third has one."""
-    wanted = seed % 3 == 0 if own_disk is None else own_disk
+async def run_campaign(
+    seed: int, seconds: float, *, own_disk: bool | None = None, evidence: Path | None = None
+) -> dict[str, Any]:
+    """Run one campaign; give its report.
+
+    `own_disk`: None leaves it to the seed, every other has one. `evidence` is a file for what was asked, answered and
+    in the ledger, written where something was violated.
+    """
+    wanted = seed % 2 == 0 if own_disk is None else own_disk
     has_disk = wanted and can_have_own_disk()
     if wanted and not has_disk:
         say("disk_full is left out: this user may not make a small disk of its own")
@@ -48,11 +59,21 @@ async def run_campaign(seed: int, seconds: float, *, own_disk: bool | None = Non
         caller = Caller(machines.urls, history)
         try:
             began_s = time.monotonic()
-            await _live(machines, caller, seed, seconds)
+            try:
+                await _live(machines, caller, seed, seconds)
+            except BaseException as error:
+                # Said at once: stopping the machines takes a while.
+                say(f"  the campaign itself failed: {''.join(traceback.format_exception(error))}")
+                raise
             lasted_s = time.monotonic() - began_s
-            violations = await _checked(machines, history)
+            ledger, violations = await _checked(machines, history)
         finally:
             await caller.close()
+    if violations and evidence is not None:
+        asked = [{**asdict(one), "began": history.shown(one.began_s)} for one in history.attempts]
+        kept = {"violations": violations, "attempts": asked, "reported": [asdict(one) for one in history.reported]}
+        text = json.dumps(kept | kept_for_study(ledger), default=str, ensure_ascii=False)
+        await asyncio.to_thread(evidence.write_text, text, "utf-8")
     for kind, details in violations[:_VIOLATIONS_SHOWN]:
         say(f"  VIOLATION {kind}: {details}")
     return measured(history, seed=seed, seconds=lasted_s, violations=violations)
@@ -65,7 +86,7 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
     tokens = DriverTokens(machines.driver_key)
 
     def rng(who: str) -> random.Random:
-        return random.Random(f"{seed} {who}")
+        return random.Random(f"{seed} {who}")  # noqa: S311 (to be replayed, not secret)
 
     await Reporter(QUIET, parks, caller, machines.source_key, rng("quiet")).say_once()
     reporters = [Reporter(lot, parks, caller, machines.source_key, rng(lot.lot_id)) for lot in LOTS]
@@ -82,13 +103,14 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
                 living.create_task(reporter.run_passages(mended))
         looking = living.create_task(_look(machines, caller, mended))
         telling = living.create_task(_tell(history, mended))
+        watching = living.create_task(watch_copy(machines, history, mended))
         await asyncio.sleep(seconds)
         stop.set()
         async with asyncio.timeout(_ENDED_WITHIN_S):
             await asyncio.gather(striking, *people)
         mended.set()
         async with asyncio.timeout(_ENDED_WITHIN_S):
-            await asyncio.gather(looking, telling)
+            await asyncio.gather(looking, telling, watching)
 
 
 async def _look(machines: Machines, caller: Caller, stop: asyncio.Event) -> None:
@@ -110,7 +132,7 @@ async def _tell(history: History, stop: asyncio.Event) -> None:
         say(f"  {len(history.faults)} faults, {history.operations} operations, {len(history.unanswered)} unanswered")
 
 
-async def _checked(machines: Machines, history: History) -> list[Violation]:
+async def _checked(machines: Machines, history: History) -> tuple[Ledger, list[Violation]]:
     """Wait until the copy equals the ledger, and check everything."""
     until_s = time.monotonic() + _CONVERGED_WITHIN_S
     while found := await _differences(machines):
@@ -123,8 +145,9 @@ async def _checked(machines: Machines, history: History) -> list[Violation]:
     violations = [("copy_differs", difference) for difference in found]
     violations += [("unanswered", what) for what in history.unanswered]
     violations += check_all(history, ledger)
+    violations += [("deadlock", line) for line in deadlocks(machines.folder.log("postgres"))]
     say(f"  {len(ledger.holds)} holds, {len(ledger.steps)} steps checked: {by_kind(violations) or 'no violations'}")
-    return violations
+    return ledger, violations
 
 
 async def _differences(machines: Machines) -> list[str]:
@@ -132,5 +155,3 @@ async def _differences(machines: Machines) -> list[str]:
         return await differences(machines.database_url, machines.valkeys[0].place.url)
     except (StoreFailure, OSError, PostgresError, InterfaceError) as error:
         return [f"the ledger is away: {type(error).__name__}"]
-
-

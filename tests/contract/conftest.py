@@ -12,7 +12,10 @@ from bowei.records.postgres_holding import PostgresHoldBook
 from services.local.servers import Servers
 from tests.conftest import database_url
 from tests.contract.block import MONDAY_9H, Block
+from tests.contract.live_state_servers import live_cluster, live_sentinels
 from tests.contract.stores import AskedInCompany, Stores, empty, in_memory_stores, postgres_stores, prepare
+
+__all__ = ["live_cluster", "live_sentinels"]
 
 _NUMBERS = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""What everyone may rely on of the live state, in memory and in Redis alike."""
+"""What everyone may rely on of the live state, in memory and in Redis in every form alike."""
 
 import asyncio
 import os
@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
+from typing import Any, Protocol
 
 import pytest
 from redis.asyncio import Redis
@@ -31,9 +32,11 @@ from bowei.domain.places import Point
 from bowei.livestate import keys
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
-from bowei.livestate.reading import Change
+from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
+from bowei.livestate.showing import ShowsPromises, ShowsReports
 from services.local.servers import Servers
+from tests.contract.live_state_users import LiveStateAsUsers, sign_up
 
 NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 MALL, OFFICE = LotId("mall"), LotId("office")
@@ -56,11 +59,15 @@ FULL_PROMISE = LotPromise(
 )
 
 
+class LiveState(ShowsReports, ShowsPromises, ReadsLiveState, Protocol):
+    """The ports of writers and readers together."""
+
+
 @dataclass(frozen=True)
 class Room:
-    """One live state, and the hand that empties its server."""
+    """One live state, and the hand that empties its servers."""
 
-    live_state: InMemoryLiveState | RedisLiveState
+    live_state: LiveState
     flush: Callable[[], Awaitable[object]]
 
     async def now(self, lot_id: LotId = MALL) -> LotNow | None:
@@ -73,28 +80,66 @@ class Room:
         return shown.report.free if shown and shown.report else None
 
 
-@pytest.fixture(params=["in_memory", "redis"])
-def live_state_url(request: pytest.FixtureRequest) -> str | None:
-    """Give the address of an empty Redis; None is memory."""
-    if request.param == "in_memory":
-        return None
-    url: str = request.getfixturevalue("fresh_redis")
-    return url
+FORMS = {
+    "in_memory": None,
+    "redis": "fresh_redis",
+    "redis_as_users": "fresh_redis",
+    "sentinels": "live_sentinels",
+    "cluster": "live_cluster",
+    "cluster_as_users": "live_cluster",
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> tuple[str, Any]:
+    """Give a form that the live state is run in, and the servers of that form."""
+    servers = FORMS[request.param]
+    return request.param, servers and request.getfixturevalue(servers)
 
 
 @pytest.fixture
-async def room(live_state_url: str | None) -> AsyncIterator[Room]:
+async def room(form: tuple[str, Any]) -> AsyncIterator[Room]:
     """Give an empty live state."""
-    if live_state_url is None:
-        in_memory = InMemoryLiveState()
+    name, servers = form
+    if name == "in_memory":
+        yield in_memory_room()
+    elif name in {"sentinels", "cluster", "cluster_as_users"}:
+        if name == "cluster_as_users":
+            for node in servers.nodes:
+                await sign_up(node.do)
+        await servers.flush()
+        async with closing(LiveStateAsUsers if name.endswith("users") else RedisLiveState.connect, servers.url) as live:
+            yield Room(live, servers.flush)
+    else:
+        async with in_redis(servers) as (live_state, redis):
+            if name == "redis":
+                yield Room(live_state, redis.flushdb)
+                return
+            await sign_up(redis.execute_command)
+            async with closing(LiveStateAsUsers, servers) as live:
+                yield Room(live, redis.flushdb)
 
-        async def flush() -> None:
-            in_memory.flush()
 
-        yield Room(in_memory, flush)
-        return
-    async with in_redis(live_state_url) as (live_state, redis):
-        yield Room(live_state, redis.flushdb)
+def in_memory_room() -> Room:
+    """Give a live state in memory."""
+    in_memory = InMemoryLiveState()
+
+    async def flush() -> None:
+        in_memory.flush()
+
+    return Room(in_memory, flush)
+
+
+@asynccontextmanager
+async def closing(
+    connect: Callable[[str], RedisLiveState | LiveStateAsUsers], url: str
+) -> AsyncIterator[RedisLiveState | LiveStateAsUsers]:
+    """Open a live state for a while."""
+    live_state = connect(url)
+    try:
+        yield live_state
+    finally:
+        await live_state.close()
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """Ingest on stores in memory: two lots of one source, one lot of another, and a clock that moves when told."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,9 +20,9 @@ from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.records.failures import StoreFailure
 from bowei.records.in_memory import InMemoryRecords, InMemoryRegister, InMemoryReportJournal
-from bowei.records.registering import Source, SourceKind
+from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged, Recorded, ReportJournal
-from services.ingest.api import create_api
+from services.ingest.app import assemble
 from services.ingest.citybrain.envelope import seal
 from services.ingest.copying import Copying
 from services.ingest.measures import Measures
@@ -90,11 +89,6 @@ def a_lot(lot_id: LotId, capacity: int) -> Lot:
     return Lot(lot_id, LotKind.MALL, Name("商场", "Mall"), "Asia/Shanghai", capacity, HERE, (entrance,))
 
 
-def sha256(key: str) -> bytes:
-    """Give what the register keeps of a key."""
-    return hashlib.sha256(key.encode()).digest()
-
-
 def public_pem() -> str:
     """Give the public half of the City Brain client's key."""
     return CITYBRAIN_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
@@ -135,9 +129,9 @@ class IngestWorld:
         malls = (("1001", MALL), ("emporium", EMPORIUM))
         await self.register.put_sources(
             [
-                Source(SourceId("malls"), SourceKind.NATIVE, sha256(KEY), lots=malls),
-                Source(SourceId("office"), SourceKind.NATIVE, sha256(OTHER_KEY), lots=(("office", OFFICE),)),
-                Source(SourceId("liar"), SourceKind.NATIVE, sha256(SUSPENDED_KEY), suspended=True, lots=malls),
+                Source(SourceId("malls"), SourceKind.NATIVE, key_sha256_of(KEY), lots=malls),
+                Source(SourceId("office"), SourceKind.NATIVE, key_sha256_of(OTHER_KEY), lots=(("office", OFFICE),)),
+                Source(SourceId("liar"), SourceKind.NATIVE, key_sha256_of(SUSPENDED_KEY), suspended=True, lots=malls),
                 Source(SourceId("brain"), SourceKind.CITYBRAIN, public_key=public_pem(), lots=(("330106", MALL),)),
             ]
         )
@@ -161,7 +155,7 @@ class IngestWorld:
             clock=self.clock,
             measures=measures,
             plate_key=self.plate_key,
-            probes={"postgres": there, "redis": there},
+            probes={"ledger": there, "live_state": there},
         )
 
     @property
@@ -221,7 +215,7 @@ async def ingest(
     """Run ingest on stores in memory."""
     world = IngestWorld(live or InMemoryLiveState())
     world.plate_key = plate_key
-    app = create_api(world.open_wiring, citybrain=citybrain)
+    app = assemble(world.open_wiring, citybrain=citybrain)
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://bowei.test") as client,

@@ -10,7 +10,7 @@ from bowei.domain.clock import SteppedClock
 from bowei.records.in_memory import InMemoryRecords, InMemoryRegister
 from bowei.records.registering import Register
 from services.registry.app import assemble
-from services.registry.wiring import Wiring, sha256_of
+from services.registry.wiring import Wiring
 
 TOKEN = "an-admin-token-for-tests"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
@@ -29,7 +29,7 @@ async def registry(register: Register | None = None) -> AsyncIterator[AsyncClien
 
     @asynccontextmanager
     async def open_wiring() -> AsyncIterator[Wiring]:
-        yield Wiring(register or in_memory_register(), sha256_of(TOKEN))
+        yield Wiring(register or in_memory_register(), TOKEN.encode())
 
     app = assemble(open_wiring)
     async with (

@@ -67,7 +67,6 @@ def settings(**changes: Any) -> Settings:
         "most_connections": 2,
         "drivers_per_minute": 1_000,
         "requests_per_driver": 1_000,
-        "log_level": "WARNING",
     }
     return Settings(**{**known, **changes})
 

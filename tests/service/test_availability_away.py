@@ -104,7 +104,7 @@ async def test_the_description_names_every_operation_and_its_examples_are_true(b
     """A client is generated from it: each operation has an id, and each example has the shape of its schema."""
     document = await block.get("/v1/openapi.json")
     operations = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
-    assert operations == {"listHospitals", "getGate", "listLots", "getLot", "stream", "getTime"}
+    assert operations == {"list_hospitals", "get_gate", "list_lots", "get_lot", "stream", "get_time"}
     for view, example in ((LotNowView, examples.LOT_NOW), (LotView, examples.LOT), (GateView, examples.GATE)):
         needed = {name for name, field in view.model_fields.items() if field.is_required()}
         assert needed <= example.keys() <= view.model_fields.keys()

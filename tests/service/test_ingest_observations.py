@@ -7,7 +7,7 @@ import msgspec
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import LotState, Outcome
 from bowei.records.failures import OutcomeUnknown, Overloaded, StoreAway
-from bowei.records.registering import Source, SourceKind
+from bowei.records.registering import Source, SourceKind, key_sha256_of
 from services.ingest.params import Batch, ObservationItem, PassageItem
 from tests.service.ingest_app import (
     EMPORIUM,
@@ -20,7 +20,6 @@ from tests.service.ingest_app import (
     ingest,
     observation,
     results,
-    sha256,
     wait_until,
 )
 
@@ -258,7 +257,7 @@ async def test_a_source_that_was_registered_a_moment_ago_may_report() -> None:
         new_key = "new.a-secret-that-is-a-second-old"
         await world.register.put_lots([a_lot(LotId("new-lot"), 20)])
         await world.register.put_sources(
-            [Source(SourceId("new"), SourceKind.NATIVE, sha256(new_key), lots=(("new-lot", LotId("new-lot")),))]
+            [Source(SourceId("new"), SourceKind.NATIVE, key_sha256_of(new_key), lots=(("new-lot", LotId("new-lot")),))]
         )
         item = observation(lot_id="new-lot", capacity=20, open=None, free=2)
 
@@ -273,7 +272,7 @@ async def test_a_lot_that_was_given_to_a_source_a_moment_ago_is_found() -> None:
         await world.observe(observation())
         await world.register.put_lots([a_lot(LotId("annex"), 20)])
         lots = (("1001", MALL), ("annex", LotId("annex")))
-        await world.register.put_sources([Source(SourceId("malls"), SourceKind.NATIVE, sha256(KEY), lots=lots)])
+        await world.register.put_sources([Source(SourceId("malls"), SourceKind.NATIVE, key_sha256_of(KEY), lots=lots)])
         world.monotonic_s += 0.51
 
         answer = await world.observe(observation(lot_id="annex", capacity=20, open=None, free=2))

@@ -166,16 +166,16 @@ async def test_a_lost_store_shows_and_takes_no_process_out_of_service() -> None:
     async def broken() -> str | None:
         raise OSError(SECRET)
 
-    async with client_of(bordered_app({"postgres": well, "redis": broken})) as client:
+    async with client_of(bordered_app({"ledger": well, "live_state": broken})) as client:
         ready, shown = await client.get("/readyz"), (await client.get("/metrics")).text
 
     assert ready.status_code == 200
     assert ready.json() == {
         "status": "degraded",
-        "dependencies": {"postgres": {"state": "ok"}, "redis": {"state": "away", "detail": "OSError"}},
+        "dependencies": {"ledger": {"state": "ok"}, "live_state": {"state": "away", "detail": "OSError"}},
     }
-    assert 'bowei_dependency_up{dependency="postgres"} 1.0' in shown
-    assert 'bowei_dependency_up{dependency="redis"} 0.0' in shown
+    assert 'bowei_dependency_up{dependency="ledger"} 1.0' in shown
+    assert 'bowei_dependency_up{dependency="live_state"} 0.0' in shown
 
 
 async def test_a_store_that_does_not_answer_does_not_hang_the_probe() -> None:
@@ -185,11 +185,11 @@ async def test_a_store_that_does_not_answer_does_not_hang_the_probe() -> None:
         await asyncio.Event().wait()
         return None
 
-    app = bordered_app({"redis": hangs}, limit_s=5.0)
+    app = bordered_app({"live_state": hangs}, limit_s=5.0)
     async with client_of(app) as client, asyncio.timeout(3):
         ready = await client.get("/readyz")
 
-    assert ready.json()["dependencies"] == {"redis": {"state": "away", "detail": "no answer in 1 s"}}
+    assert ready.json()["dependencies"] == {"live_state": {"state": "away", "detail": "no answer in 1 s"}}
 
 
 async def test_a_process_with_not_even_a_degraded_answer_is_unready() -> None:

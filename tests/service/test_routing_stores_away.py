@@ -1,5 +1,6 @@
 """A store is lost: drivers are told the truth, and everything goes on by itself when it is back."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -148,6 +149,7 @@ async def test_what_the_ledger_last_said_serves_when_it_goes_too() -> None:
         while world.book.reads < readings + 2:  # the ledger was asked again, and did not answer
             assert time.monotonic() < deadline_s
             await guided()
+            await asyncio.sleep(0.05)
         await guided()
 
 

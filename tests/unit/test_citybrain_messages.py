@@ -264,6 +264,7 @@ def test_impossible_coordinates_are_refused(wrong: dict[str, object]) -> None:
         "３",
         [],
         {},
+        100_001,
         2**31,
         2**63,
         2**64,
@@ -275,7 +276,7 @@ def test_impossible_coordinates_are_refused(wrong: dict[str, object]) -> None:
 )
 @pytest.mark.parametrize("name", ["totalBerthNum", "openBerthNum", "freeBerthNum"])
 def test_what_is_not_a_count_is_refused_by_name(name: str, sent: object) -> None:
-    """Sentinels, words, floats and numbers no record can hold are not counts."""
+    """Sentinels, words, floats and numbers larger than any lot are not counts."""
     assert refusal(Method.PARKING_STATE, STATE | {name: sent}) == (ProblemCode.BAD_NUMBER, name)
 
 

@@ -67,3 +67,10 @@ def test_a_flag_of_another_word_is_refused() -> None:
     """Proves that a typo in a safety switch does not mean off."""
     with pytest.raises(WrongEnvironment, match="FLAG"):
         Environment({"FLAG": "flase"}).flag("FLAG", default=True)
+
+
+def test_a_level_of_logs_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    """An operator who mistypes it reads what would be right, instead of a traceback."""
+    assert Environment({"BOWEI_LOG_LEVEL": "debug"}).log_level() == "DEBUG"
+    with pytest.raises(WrongEnvironment, match=r"BOWEI_LOG_LEVEL is none of DEBUG, INFO, WARNING, ERROR"):
+        Environment({"BOWEI_LOG_LEVEL": "loud"}).log_level()

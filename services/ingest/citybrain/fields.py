@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from bowei.domain.lots import LARGEST_COUNT
 from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_wgs84
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
-
-COUNT_MAX = 2**31 - 1
-"""What a count can hold in the record (a 4-byte integer); whether it can be true is judged later."""
 
 FEN_MAX = 1_000_000_000
 """The protocol's own limit of an amount: ten million yuan."""
@@ -52,11 +50,11 @@ class Fields:
 
     def count(self, name: str) -> int:
         """Read a count that must be there (`missing_field`, `bad_number`)."""
-        return _whole_number(name, self._required(name), COUNT_MAX)
+        return _whole_number(name, self._required(name), LARGEST_COUNT)
 
     def optional_count(self, *names: str) -> int | None:
         """Read a count by the first of its spellings that is there (`bad_number`)."""
-        return self._optional_number(names, COUNT_MAX)
+        return self._optional_number(names, LARGEST_COUNT)
 
     def optional_fen(self, *names: str) -> int | None:
         """Read an amount in fen (`bad_number`)."""

@@ -7,8 +7,12 @@
     reporting   lots say what they count, as clients of ingest's protocols
     barriers    what a barrier hears of holds, and whom it lets in
     driving     drivers ask, drive, enter and leave, as clients of routing
+    asking      a driver's app: one id per request, repeated until it is answered
+    looking     what the barriers and the screen hear: availability's list of lots
+    living      customers, feeds, barriers and drivers set going together
     counting    the figures, counted here and never read from a service; what counts as a broken promise
     screen      the terminal
+    secrets_folder  the demo's own secrets, made once
     starting    servers, a fresh ledger, services, the scene
     run         all of it, from start to Ctrl-C
 

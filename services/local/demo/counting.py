@@ -146,5 +146,3 @@ class Figures:
     tally: Tally
     watch: PromiseWatch
     recent: deque[Diverted] = field(default_factory=lambda: deque(maxlen=12))
-    first_diversion_after_s: float | None = None
-    """Real seconds from the start of the world to the first answer with a hold."""

@@ -124,8 +124,6 @@ class Driver:
         await self._follow(way)
         return True
 
-    # ------------------------------------------------------------------------------------------------------- asking
-
     async def _ask(self, place: Point | None) -> Way | None:
         """Ask where to park; None where no lot has room or nobody answers."""
         if self._token is None and not await self._become_a_driver():
@@ -205,8 +203,6 @@ class Driver:
                 why=why_there(way.lot_id, answer.body.get("considered", [])),
             )
         )
-
-    # ------------------------------------------------------------------------------------------- following an answer
 
     async def _follow(self, way: Way) -> None:
         """Drive there, and on to each replacement; after three lots without a space the driver goes home."""
@@ -318,8 +314,6 @@ class Driver:
             self._tally.replaced += 1
         return way
 
-    # ------------------------------------------------------------------------------------------------------ the drive
-
     def _noise(self) -> float:
         """Give by how much a drive differs from what was said: traffic is never as planned."""
         return self._rng.lognormvariate(0.0, _NOISE_SIGMA)
@@ -355,10 +349,6 @@ def _acknowledged(diversion_id: str, hold: Mapping[str, Any]) -> Acknowledged:
         diversion_id=diversion_id,
         ordinal=int(hold["ordinal"]),
         lot_id=LotId(str(hold["lot_id"])),
-        placed_at=_instant(str(hold["placed_at"])),
-        expires_at=_instant(str(hold["expires_at"])),
+        placed_at=datetime.fromisoformat(str(hold["placed_at"])),
+        expires_at=datetime.fromisoformat(str(hold["expires_at"])),
     )
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -10,13 +10,14 @@ import random
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bowei.domain.observations import PassageKind
+from bowei.observability.instants import rfc3339
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.fields import CHINA_TIME
 from services.local.demo.pace import Pace
@@ -126,7 +127,7 @@ class NativeFeed:
     def _observation(self, code: str, counted: _Counted) -> dict[str, Any]:
         item: dict[str, Any] = {
             "lot_id": code,
-            "observed_at": _rfc3339(counted.at),
+            "observed_at": rfc3339(counted.at),
             "seq": self._seq,
             "capacity": counted.capacity,
             "open": counted.capacity,
@@ -277,13 +278,9 @@ def _passage(code: str, passed: Passed) -> dict[str, Any]:
         "lot_id": code,
         "passage_id": f"{passed.car.stay_id}-{passed.kind}",
         "kind": str(passed.kind),
-        "passed_at": _rfc3339(passed.at),
+        "passed_at": rfc3339(passed.at),
         "shared": passed.car.held,
     }
-
-
-def _rfc3339(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _china_time(at: datetime) -> str:

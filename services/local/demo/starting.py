@@ -13,7 +13,7 @@ from bowei.domain.clock import Clock
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.clock import mark_demo, open_clock
-from bowei.records.connecting import Pool, connect
+from bowei.records.connecting import Pool, connect, disconnect
 from bowei.records.emptying import NotADemo, empty_demo
 from bowei.records.migrating import DatabaseNewer, MigrationChanged, migrate
 from services.local.data_folder import DataFolder, as_setup_problem
@@ -119,7 +119,7 @@ async def _pool(servers: Servers) -> AsyncIterator[Pool]:
     try:
         yield pool
     finally:
-        await pool.close()
+        await disconnect(pool)
 
 
 def _monday_at_seven(zone: ZoneInfo) -> datetime:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
+from bowei.domain.lots import ID_FORM, Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import LotState, Observation
 from bowei.domain.places import Datum, Point, to_wgs84
 
@@ -29,7 +29,7 @@ _MOST_LOTS = 100_000
 _MOST_SPACES = 1_000_000
 _LOT_COLUMNS = {"lot_id", "name", "kind", "capacity", "lat", "lon", "datum"}
 _OBSERVATION_COLUMNS = {"observed_at", "lot_id", "free"}
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+_ID = re.compile(ID_FORM)
 
 
 class BadRecording(Exception):

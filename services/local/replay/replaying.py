@@ -190,36 +190,33 @@ def _text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
-class _lines:  # noqa: N801 (reads as a function in `with`)
-    """Writes JSON lines to a file, or nowhere."""
+@contextmanager
+def _lines(path: Path | None) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Open a file for JSON lines; without one, what is written goes nowhere."""
+    if path is None:
+        yield lambda _line: None
+        return
+    with _refusing(path):
+        file = path.open("w", encoding="utf-8")
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._file = None
-        if path is not None:
-            with self._refusing():
-                self._file = path.open("w", encoding="utf-8")
+    def write(line: Mapping[str, Any]) -> None:
+        with _refusing(path):
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def __enter__(self) -> Callable[[Mapping[str, Any]], None]:
-        return self._write
+    try:
+        yield write
+    finally:
+        with _refusing(path):
+            file.close()
 
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with self._refusing():
-                self._file.close()
 
-    def _write(self, line: Mapping[str, Any]) -> None:
-        if self._file is not None:
-            with self._refusing():
-                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-    @contextmanager
-    def _refusing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SetupProblem(
-                "report_not_writable",
-                f"The report {self._path} can't be written: {error.strerror}.",
-                "Choose another file with --report.",
-            ) from error
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SetupProblem(
+            "report_not_writable",
+            f"The report {path} can't be written: {error.strerror}.",
+            "Choose another file with --report.",
+        ) from error

@@ -1,9 +1,8 @@
 """The stage of a replay: real stores, and the same ingest and routing code as the services, on a stepped clock."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry
@@ -15,8 +14,9 @@ from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.observations import Observation
 from bowei.livestate.mirror import LiveMirror
 from bowei.livestate.redis_store import RedisLiveState
+from bowei.observability.background import in_background
 from bowei.records.clock import step_replay
-from bowei.records.connecting import Pool, connect
+from bowei.records.connecting import Pool, connect, disconnect
 from bowei.records.migrating import migrate
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
@@ -132,16 +132,9 @@ async def open_stage(database_url: str, redis_url: str, travel_times: TravelTime
     async with AsyncExitStack() as stack:
         await migrate(database_url)
         pool = await connect(database_url)
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(disconnect, pool)
         live_state = RedisLiveState.connect(redis_url)
         stack.push_async_callback(live_state.close)
         mirror = LiveMirror(live_state)
-        task = asyncio.create_task(mirror.run())
-
-        async def stop() -> None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-        stack.push_async_callback(stop)
+        await stack.enter_async_context(in_background(mirror.run))
         yield Stage(pool, live_state, mirror, travel_times)
