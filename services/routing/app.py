@@ -105,7 +105,7 @@ def assemble(settings: Settings, open_stores: OpensStores) -> FastAPI:
     app.state.stores = app.state.wiring = None
     add_health(
         app,
-        {"ledger": lambda: _ask_ledger(app), "live_state": lambda: _ask_live_state(app)},
+        {"ledger": lambda: _ask_ledger(app, measures), "live_state": lambda: _ask_live_state(app)},
         metrics,
         unready=lambda: None if app.state.wiring else "the ledger has not been reached since the start",
     )
@@ -169,14 +169,15 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     )
 
 
-async def _ask_ledger(app: FastAPI) -> str | None:
+async def _ask_ledger(app: FastAPI, measures: Measures) -> str | None:
     stores: Stores | None = app.state.stores
     if stores is None:
         return "not reached yet"
     try:
-        await stores.book.now()
+        ledger_now = await stores.book.now()
     except StoreFailure as error:
         return type(error).__name__
+    measures.clock_skew.set((stores.clock.now() - ledger_now).total_seconds())
     return None
 
 

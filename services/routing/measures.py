@@ -42,6 +42,11 @@ class Measures:
             "Is this process the one that copies the ledger (1) or not (0)?",
             registry=registry,
         )
+        self.clock_skew = Gauge(
+            "bowei_clock_skew_seconds",
+            "How far does this process's clock run ahead of the ledger's? Measured at each look at /metrics.",
+            registry=registry,
+        )
         self.broken_promises = Gauge(
             "bowei_broken_promises",
             "How many promises does the ledger itself show to be broken? Must be 0.",

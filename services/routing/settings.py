@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment
 
 
@@ -33,7 +34,7 @@ def settings_from(environment: Environment) -> Settings:
     """
     return Settings(
         database_url=environment.database_url(),
-        redis_url=environment.redis_url(),
+        redis_url=environment.redis_url(SCHEMES, check_address),
         driver_key=environment.secret("BOWEI_DRIVER_KEY", shortest=32),
         plate_key=environment.plate_key(),
         roads=environment.roads(),
