@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
@@ -28,7 +29,7 @@ TIMEOUT_S = 2.0
 _SENTINEL_TIMEOUT_S = 0.5
 _CONNECTIONS_MAX = 32
 _SERVERS_MAX = 100
-_SENTINEL_PORT, _PORT = 26379, 6379
+_USUAL_PORTS = {"sentinel": 26379, "cluster": 6379}
 _PARAMETERS = {
     "sentinel": {"db", "sentinel_username", "sentinel_password", "ssl_ca_certs"},
     "cluster": {"ssl_ca_certs"},
@@ -57,25 +58,40 @@ def open_servers(url: str) -> RedisServers:
     Raises:
         WrongAddress: it is not of a known form.
     """
+    check_address(url)
+    form = _form(url)
+    if form == "sentinel":
+        return _open_sentinel(_read(url, form))
+    if form == "cluster":
+        return _open_cluster(_read(url, form))
+    return SingleServer(Redis.from_url(url, **_options(), max_connections=_CONNECTIONS_MAX, retry=_never_again()))
+
+
+def check_address(url: str) -> None:
+    """Say whether `url` is of a known form.
+
+    Raises:
+        WrongAddress: it is not.
+    """
+    form = _form(url)
+    if form in _PARAMETERS:
+        _read(url, form)
+        return
+    try:
+        parse_url(url)
+    except ValueError:
+        # Without the cause, which repeats a part of the address.
+        raise WrongAddress("its port, its database or one of its parameters is not what Redis takes") from None
+
+
+def _form(url: str) -> str:
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
         raise WrongAddress(f"it does not start with {' or '.join(sorted(SCHEMES))}://")
-    if scheme.endswith("+sentinel"):
-        return _open_sentinel(_read(url, "sentinel", _SENTINEL_PORT))
-    if scheme.endswith("+cluster"):
-        return _open_cluster(_read(url, "cluster", _PORT))
-    try:
-        return SingleServer(Redis.from_url(url, **_options(), max_connections=_CONNECTIONS_MAX, retry=_never_again()))
-    except ValueError as error:
-        raise WrongAddress("its port, its database or one of its parameters is not what Redis takes") from error
+    return scheme.rpartition("+")[2]
 
 
 def _open_sentinel(address: _Address) -> RedisServers:
-    if not address.name or "/" in address.name:
-        raise WrongAddress("the name under which the sentinels watch the master is missing: …/NAME")
-    database = address.parameters.get("db", "0")
-    if not database.isdecimal():
-        raise WrongAddress("its db is not a number")
     to_sentinels = {
         **_options(),
         **_tls(address),
@@ -89,7 +105,7 @@ def _open_sentinel(address: _Address) -> RedisServers:
         **_options(),
         **_tls(address),
         **_credentials(address),
-        "db": int(database),
+        "db": int(address.parameters.get("db", "0")),
         "max_connections": _CONNECTIONS_MAX,
         "retry": _never_again(),
     }
@@ -98,8 +114,6 @@ def _open_sentinel(address: _Address) -> RedisServers:
 
 
 def _open_cluster(address: _Address) -> RedisServers:
-    if address.name:
-        raise WrongAddress("a cluster has no database to name after the servers")
     options = {**_options(), **_tls(address), **_credentials(address)}
 
     def make_cluster() -> RedisCluster:
@@ -117,22 +131,29 @@ def _open_cluster(address: _Address) -> RedisServers:
     return ClusterServers(make_cluster, make_single)
 
 
-def _read(url: str, form: str, usual_port: int) -> _Address:
+def _read(url: str, form: str) -> _Address:
     try:
         parts = urlsplit(url)
         given = dict(parse_qsl(parts.query, strict_parsing=True, keep_blank_values=True)) if parts.query else {}
-    except ValueError as error:
-        raise WrongAddress("it is not an address") from error
-    if unknown := given.keys() - _PARAMETERS[form]:
-        raise WrongAddress(f"it has {len(unknown)} unknown parameters; known are {sorted(_PARAMETERS[form])}")
+    except ValueError:
+        raise WrongAddress("it is not an address") from None
+    if given.keys() - _PARAMETERS[form]:
+        raise WrongAddress(f"it has a parameter other than {', '.join(sorted(_PARAMETERS[form]))}")
+    if not given.get("db", "0").isdecimal():
+        raise WrongAddress("its db is not a number")
+    name = unquote(parts.path.strip("/"))
+    if form == "sentinel" and (not name or "/" in name):
+        raise WrongAddress("after the sentinels it lacks the name under which they watch the master: /NAME")
+    if form == "cluster" and name:
+        raise WrongAddress("a cluster has no database to name after its servers")
     user, _, servers = parts.netloc.rpartition("@")
     username, _, password = user.partition(":")
-    named = [_server(text, usual_port) for text in servers.split(",")]
+    named = [_server(text, _USUAL_PORTS[form]) for text in servers.split(",")]
     if len(named) > _SERVERS_MAX:
         raise WrongAddress(f"it names more than {_SERVERS_MAX} servers")
     return _Address(
         servers=named,
-        name=unquote(parts.path.strip("/")),
+        name=name,
         tls=parts.scheme.startswith("rediss"),
         username=unquote(username) or None,
         password=unquote(password) or None,

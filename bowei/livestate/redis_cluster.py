@@ -140,7 +140,7 @@ class ClusterServers(RedisServers):
     def _looking_for_loss(self) -> Iterator[None]:
         try:
             yield
-        except (*_LOST, TimeoutError):
+        except (*_LOST, TimeoutError, RuntimeError):  # RuntimeError: uvloop's, of a connection just closed
             self._map_is_old = True
             raise
         except (RedisClusterException, LookupError) as error:

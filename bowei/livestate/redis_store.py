@@ -46,6 +46,8 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     def __init__(self, servers: RedisServers) -> None:
         self._servers = servers
+        self._whole: dict[str, str] = {}
+        """For each mark, what it was when this process last knew the copy to be whole."""
 
     @classmethod
     def connect(cls, url: str) -> "RedisLiveState":
@@ -88,7 +90,7 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
         mark = await self._mark_of("reports")
         await self.show_reports(reports)
-        await self._ask(("SET", keys.COPIED_SEEN, await self._mark_of("reports")))
+        await self._set_mark(keys.COPIED_SEEN, mark)
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
@@ -112,7 +114,7 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             await self._send([_overwrite(lot_id, promise) for lot_id, promise in some])
         await self.show_directory(directory)
         await self._tell(promises)
-        await self._ask(("SET", keys.COPIED_PROMISED, mark))
+        await self._set_mark(keys.COPIED_PROMISED, mark)
 
     @override
     async def show_directory(self, directory: Directory) -> None:
@@ -200,7 +202,17 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             await self._servers.publish(keys.CHANGES, news)
 
     async def _has_mark(self, key: str, source: str) -> bool:
-        return bool(await self._ask(("GET", key)) == await self._mark_of(source))
+        mark = await self._mark_of(source)
+        there: str | None = await self._ask(("GET", key))
+        # Another process may have copied to these servers while this one still wrote to those before.
+        if there != mark or self._whole.get(key, mark) != mark:
+            return False
+        self._whole[key] = mark
+        return True
+
+    async def _set_mark(self, key: str, mark: str) -> None:
+        await self._ask(("SET", key, mark))
+        self._whole[key] = mark
 
     async def _mark_of(self, source: str) -> str:
         with _translated():

@@ -4,7 +4,7 @@ A wrong setting stops the start with a sentence that names the variable and the 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -108,9 +108,14 @@ class Environment:
         """Say whether a Postgres that waits for no standby is to be refused."""
         return self.flag("BOWEI_REQUIRE_SYNCHRONOUS")
 
-    def redis_url(self) -> str:
-        """Give the address of the server that holds the live state."""
-        return self.url("BOWEI_REDIS_URL", schemes=frozenset({"redis", "rediss", "unix"}))
+    def redis_url(self, schemes: frozenset[str], check: Callable[[str], None]) -> str:
+        """Give the address of the live state's servers; `check` raises ValueError, and why, where it can't be used."""
+        url = self.url("BOWEI_REDIS_URL", schemes=schemes)
+        try:
+            check(url)
+        except ValueError as error:
+            raise WrongEnvironment(f"BOWEI_REDIS_URL can't be used: {error}. Correct it.") from error
+        return url
 
     def plate_key(self) -> bytes | None:
         """Give the key that plates are hashed with; None: plates are dropped."""

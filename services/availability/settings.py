@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment
 
 
@@ -26,7 +27,7 @@ def settings_from(environment: Environment) -> Settings:
     """
     return Settings(
         database_url=environment.database_url(),
-        redis_url=environment.redis_url(),
+        redis_url=environment.redis_url(SCHEMES, check_address),
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.sources import Sealings
@@ -33,7 +34,7 @@ def settings_from(environment: Environment) -> Settings:
     return Settings(
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
-        redis_url=environment.redis_url(),
+        redis_url=environment.redis_url(SCHEMES, check_address),
         plate_key=environment.plate_key(),
         citybrain=environment.flag("BOWEI_CITYBRAIN"),
         sealings=_sealings(environment),
