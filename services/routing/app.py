@@ -139,7 +139,11 @@ async def _start(
 
 
 async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
-    pool = await connect(settings.database_url, most_connections=settings.most_connections)
+    pool = await connect(
+        settings.database_url,
+        most_connections=settings.most_connections,
+        require_synchronous=settings.require_synchronous,
+    )
     stack.push_async_callback(disconnect, pool)
     clock = await open_clock(pool, allow_demo=settings.allow_demo)
     book, journal = PostgresHoldBook(pool), PostgresReportJournal(pool)

@@ -19,6 +19,7 @@ class Settings:
     """Hashes plates; without it plates are dropped."""
     roads: Path | None
     allow_demo: bool
+    require_synchronous: bool
     most_connections: int
     drivers_per_minute: int
     """How many new drivers one network address may bring; phones of one carrier often share an address."""
@@ -39,6 +40,7 @@ def settings_from(environment: Environment) -> Settings:
         plate_key=environment.plate_key(),
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
+        require_synchronous=environment.require_synchronous(),
         most_connections=environment.integer("BOWEI_ROUTING_CONNECTIONS", 8, least=2, most=100),
         drivers_per_minute=environment.integer("BOWEI_ROUTING_DRIVERS_PER_MINUTE", 3_000, least=1, most=1_000_000),
         requests_per_driver=environment.integer("BOWEI_ROUTING_REQUESTS_PER_DRIVER", 120, least=1, most=1_000_000),

@@ -64,6 +64,7 @@ def settings(**changes: Any) -> Settings:
         "plate_key": b"a key of 32 bytes for the plates.",
         "roads": None,
         "allow_demo": False,
+        "require_synchronous": False,
         "most_connections": 2,
         "drivers_per_minute": 1_000,
         "requests_per_driver": 1_000,

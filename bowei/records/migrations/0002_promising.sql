@@ -418,8 +418,9 @@ BEGIN
             RETURN QUERY SELECT 'unknown_diversion', NULL::bowei.hold;
             RETURN;
         END IF;
-        INSERT INTO bowei.given_up (diversion_id, driver_id, at) VALUES (id, driver, clock_at)
-            ON CONFLICT (diversion_id) DO NOTHING;
+        -- A repeat writes too, so that it waits until the standby has the tombstone.
+        INSERT INTO bowei.given_up AS g (diversion_id, driver_id, at) VALUES (id, driver, clock_at)
+            ON CONFLICT (diversion_id) DO UPDATE SET at = g.at;
         RETURN QUERY SELECT 'given_up', NULL::bowei.hold;
         RETURN;
     END IF;
