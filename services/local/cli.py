@@ -25,6 +25,24 @@ app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"bowei {version('bowei')}")
+        raise typer.Exit
+
+
+@app.callback()
+def bowei(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which release this is.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 _PLACE_EXAMPLE = "write a place as lat,lon,datum, such as 47.3769,8.5417,wgs84 (or gcj02, bd09)"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|)")
 _UNIT_S = {"s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}

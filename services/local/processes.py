@@ -138,15 +138,17 @@ def check_port_free(name: str, port: int) -> None:
 
 
 def on_free_ports(specs: Sequence[ServiceSpec]) -> tuple[ServiceSpec, ...]:
-    """Return the specs, each moved to the next free port if its own is in use.
+    """Return the specs, each moved to the next free port if its own is in use, and past those that others want.
 
     Raises:
         SetupProblem: `port_in_use`, when the 50 ports after it are in use too.
     """
+    # One that must move takes no other's place: else all after it would move too, and readers know the usual ports.
+    wanted = {spec.port for spec in specs}
     taken: set[int] = set()
     moved = []
     for spec in specs:
-        port = _free_port(spec, taken)
+        port = _free_port(spec, taken | (wanted - {spec.port}))
         taken.add(port)
         moved.append(replace(spec, port=port))
     return tuple(moved)

@@ -18,7 +18,7 @@ def build_with_progress(source: Path, target: Path) -> int:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=console, transient=True) as bars:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
             shown = bars.add_task("reading roads", total=None)
 
             def progress(step: str, done: int, total: int | None) -> None:

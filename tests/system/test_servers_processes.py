@@ -160,6 +160,24 @@ def test_services_may_move_to_the_next_free_ports() -> None:
     assert on_free_ports(moved) == moved
 
 
+def test_a_service_that_must_move_takes_no_others_port() -> None:
+    """Readers of the README ask routing and availability on their usual ports, also while the registry's is in use."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        after = next(port for port in range(taken + 1, 65536) if is_free(port))
+        moved = on_free_ports([ServiceSpec("one", "stand_in", taken), ServiceSpec("two", "stand_in", after)])
+    assert moved[1].port == after
+    assert moved[0].port not in {taken, after}
+
+
+def is_free(port: int) -> bool:
+    """Whether a service could listen there now."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def test_restarts_come_later_each_time_and_end() -> None:
     """0.2, 0.4, 0.8, 1.6, then 2 s; ten within a minute; a quiet minute forgives all."""
     budget = RestartBudget()

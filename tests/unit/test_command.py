@@ -35,6 +35,13 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
         assert name in result.output
 
 
+def test_the_release_is_said_for_a_report_of_a_fault() -> None:
+    """One line, exit code 0, and no command needed."""
+    result = RUNNER.invoke(app, ["--version"])
+    assert result.exit_code == 0
+    assert result.output.startswith("bowei 0.")
+
+
 def test_a_missing_extract_is_said_in_one_line(tmp_path: Path) -> None:
     """No traceback, and exit code 1."""
     result = RUNNER.invoke(app, ["roads", "build", str(tmp_path / "none.osm.pbf"), "-o", str(tmp_path / "roads")])

@@ -157,8 +157,22 @@ def _conclude(summary: dict[str, Any], life: Life, options: DemoOptions, console
     if options.as_json:
         print(json.dumps(summary), flush=True)  # noqa: T201  (the result goes to standard output)
     else:
-        console.print(", ".join(f"{name} {value}" for name, value in summary.items()), highlight=False)
+        console.print(_in_words(summary, options.data), highlight=False, markup=False)
     return exit_code(summary)
+
+
+def _in_words(summary: Mapping[str, Any], data: Path) -> str:
+    """Say the figures that a person asks for; --json has all of them."""
+    ledger = summary["ledger_violations"]
+    found = "could not be asked" if ledger == _NOT_ASKED else f"finds {ledger}"
+    return (
+        f"Stopped. In {summary['shown_minutes']:g} minutes of the block (seed {summary['seed']}) "
+        f"{summary['cars']} cars came: "
+        f"{summary['parked_at_hospital']} parked at the hospital, {summary['diverted']} were diverted, "
+        f"{summary['held']} of them with a space held; {summary['arrived']} have arrived so far.\n"
+        f"Broken promises: {summary['broken_promises']} by the world's count; the ledger itself {found}. "
+        f"Services started again: {summary['restarts']}.\nLogs: {data / 'logs'}"
+    )
 
 
 def exit_code(summary: Mapping[str, Any]) -> int:

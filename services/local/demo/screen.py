@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -17,7 +17,14 @@ from services.local.demo.world import CarPark, HospitalGate, World
 
 _HOSPITALS_SHOWN = 5
 _LOTS_SHOWN = 14
+_RECENT_SHOWN = 6
 _LOG_WIDTH = 120
+_WIDE = 110
+"""Columns from which a lot's id fits beside its name: the id is what the API and the column "why" call it."""
+_ROOMY = 36
+"""Lines from which the tables may stand apart."""
+_AROUND = 11
+"""Lines taken by all but the rows: head 1, the hospitals' frame 2, the tables' heads 3 and 2, the tally 3."""
 
 
 def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]) -> Table:
@@ -49,9 +56,21 @@ class Screen:
         self._seed = seed
         self._zone = next(iter(world.parks.values())).lot.zone
 
-    def __rich__(self) -> RenderableType:
-        """Draw."""
-        return Group(self._head(), self._hospitals(), self._lots(), self._recent(), self._tally())
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw what fits: all lots first, then the last diversions; the tally always."""
+        height = console.size.height
+        roomy = height >= _ROOMY
+        gates = self._busiest()
+        rows = height - _AROUND - len(gates) - (4 if roomy else 0)
+        lots = self._most_used(min(_LOTS_SHOWN, max(3, rows - 2)))
+        recent = min(_RECENT_SHOWN, max(1, rows - len(lots)))
+        yield Group(
+            self._head(),
+            _hospitals(gates),
+            self._lots(lots, wide=options.max_width >= _WIDE, roomy=roomy),
+            self._recent(recent, roomy=roomy),
+            self._tally(),
+        )
 
     def _head(self) -> Text:
         now = self._world.pace.now().astimezone(self._zone)
@@ -60,50 +79,56 @@ class Screen:
             f"   {now:%A %H:%M} · {self._world.pace.speed:g}× · seed {self._seed} · Ctrl-C stops everything",
         )
 
-    def _hospitals(self) -> Panel:
-        table = Table.grid(padding=(0, 2))
+    def _busiest(self) -> Sequence[HospitalGate]:
         gates = sorted(self._world.gates.values(), key=lambda gate: (-gate.queue, gate.park.free))
-        for gate in gates[:_HOSPITALS_SHOWN]:
-            table.add_row(*_gauge(gate))
-        return Panel(table, title="hospital 医院", title_align="left", box=box.ROUNDED)
+        return gates[:_HOSPITALS_SHOWN]
 
-    def _lots(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, expand=True)
-        table.add_column("lot 停车场", ratio=3, no_wrap=True)
-        for title in ("capacity", "free there", "free shown", "held", "offered", "age s"):
-            table.add_column(title, justify="right")
-        table.add_column("barrier")
-        for park in self._most_used():
-            table.add_row(*_lot_row(park, self._shown.get(park.lot.lot_id, {})))
+    def _lots(self, parks: Sequence[CarPark], *, wide: bool, roomy: bool) -> Table:
+        table = _table(roomy=roomy)
+        table.add_column("lot 停车场", no_wrap=True)
+        if wide:
+            table.add_column("id", no_wrap=True)
+        for title in ("capacity", "free\nthere", "free\nshown", "held", "offered", "age\ns"):
+            table.add_column(title, justify="right", no_wrap=True)
+        table.add_column("barrier", no_wrap=True)
+        for park in parks:
+            name, *rest = _lot_row(park, self._shown.get(park.lot.lot_id, {}))
+            table.add_row(name, *([park.lot.lot_id] if wide else []), *rest)
         return table
 
-    def _most_used(self) -> Sequence[CarPark]:
+    def _most_used(self, most: int) -> Sequence[CarPark]:
         parks = self._world.shared_parks()
-        if len(parks) <= _LOTS_SHOWN:
+        if len(parks) <= most:
             return parks
-        return sorted(parks, key=lambda park: -int(self._shown.get(park.lot.lot_id, {}).get("held", 0)))[:_LOTS_SHOWN]
+        return sorted(parks, key=lambda park: -int(self._shown.get(park.lot.lot_id, {}).get("held", 0)))[:most]
 
-    def _recent(self) -> Table:
-        table = Table(box=box.SIMPLE_HEAD, expand=True)
-        table.add_column("at")
+    def _recent(self, most: int, *, roomy: bool) -> Table:
+        table = _table(roomy=roomy)
+        table.add_column("at", no_wrap=True)
         table.add_column("diverted to 引导至", no_wrap=True)
         table.add_column("why", ratio=1, no_wrap=True)
-        for one in list(self._figures.recent)[:6]:
+        for one in list(self._figures.recent)[:most]:
             lot = self._world.parks[one.lot_id].lot if one.lot_id else None
             table.add_row(_clock(one.at, self._zone), lot.name.zh if lot else "--", one.why)
         return table
 
     def _tally(self) -> Text:
         tally = self._figures.tally
-        broken = ("red bold" if tally.broken_promises else "green", f"broken promises {tally.broken_promises}")
-        refused = "red bold" if tally.refused_on_arrival else "green"
-        return Text.assemble(
-            f"cars {tally.cars} · diverted {tally.diverted} · held {tally.held} · arrived {tally.arrived} · "
-            f"gave up {tally.gave_up} · no-shows {tally.no_shows} · ",
-            (f"refused on arrival {tally.refused_on_arrival}", refused),
-            f" · unfenced {tally.refused_unfenced} · ",
-            (broken[1], broken[0]),
+        refused = f"refused on arrival {tally.refused_on_arrival}"
+        if tally.refused_unfenced:
+            refused += f", {tally.refused_unfenced} more at lots without a barrier link"
+        parts = (
+            (f"broken promises {tally.broken_promises}", "red bold" if tally.broken_promises else "green"),
+            (f"cars {tally.cars}", ""),
+            (f"diverted {tally.diverted}", ""),
+            (f"held {tally.held}", ""),
+            (f"arrived {tally.arrived}", ""),
+            (f"gave up {tally.gave_up}", ""),
+            (f"no-shows {tally.no_shows}", ""),
+            (refused, "red bold" if tally.refused_on_arrival else "green"),
         )
+        # A figure stays on the line of its name.
+        return Text(" · ").join(Text(words.replace(" ", "\N{NO-BREAK SPACE}"), style) for words, style in parts)
 
 
 def progress_line(world: World, figures: Figures, zone: ZoneInfo) -> str:
@@ -112,8 +137,20 @@ def progress_line(world: World, figures: Figures, zone: ZoneInfo) -> str:
     return (
         f"{_clock(world.pace.now(), zone)} cars {tally.cars}, hospital free {gate.park.free}, queue {gate.queue}, "
         f"diverted {tally.diverted}, held {tally.held}, arrived {tally.arrived}, "
-        f"refused {tally.refused_on_arrival}+{tally.refused_unfenced}, broken {tally.broken_promises}"
+        f"refused {tally.refused_on_arrival} (+{tally.refused_unfenced} at lots without a barrier link), "
+        f"broken {tally.broken_promises}"
     )
+
+
+def _table(*, roomy: bool) -> Table:
+    return Table(box=box.SIMPLE_HEAD, expand=True, show_edge=roomy, pad_edge=False, collapse_padding=True)
+
+
+def _hospitals(gates: Sequence[HospitalGate]) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    for gate in gates:
+        table.add_row(*_gauge(gate))
+    return Panel(table, title="hospital 医院", title_align="left", box=box.ROUNDED)
 
 
 def _gauge(gate: HospitalGate) -> tuple[RenderableType, ...]:

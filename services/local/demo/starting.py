@@ -51,6 +51,7 @@ async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Sa
     settings = secret_files(data)
     admin_token = read_secret(settings, "BOWEI_ADMIN_TOKEN")
     _throw_away_copy(data)
+    say("Starting Postgres, Redis and the four services: some ten seconds ...")
     async with embedded_servers(data) as servers:
         for line in servers.described:
             say(line)
