@@ -1,6 +1,7 @@
 """The live state in Redis or Valkey: one server, one under Sentinel, or a cluster. No command has two keys."""
 
 import hashlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -24,10 +25,13 @@ from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_servers import Command, Listening, RedisServers
 from bowei.livestate.showing import ShowsPromises, ShowsReports
 
+_BEGUN = "begun "
+"""What stands for a mark while a copy is being made, with a number of its own."""
 _SILENCE_S = 1.0
 _MOST_UNANSWERED = 2
 _MOST_PER_PIPELINE = 500
 _Decoded = TypeVar("_Decoded")
+_SET_IF_SAME = (resources.files("bowei.livestate") / "scripts" / "set_if_same.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER_SHA = hashlib.sha1(_SET_IF_NEWER.encode(), usedforsecurity=False).hexdigest()
 
@@ -88,9 +92,9 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     @override
     async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
-        mark = await self._mark_of("reports")
+        begun = await self._begin_copy(keys.COPIED_SEEN, "reports")
         await self.show_reports(reports)
-        await self._set_mark(keys.COPIED_SEEN, mark)
+        await self._end_copy(keys.COPIED_SEEN, begun)
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
@@ -108,13 +112,12 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
 
     @override
     async def copy_promises(self, promises: Mapping[LotId, LotPromise], directory: Directory, *, ledger: str) -> None:
-        # Named before the first write: where the server changes on the way, the mark is the old one's and says "again".
-        mark = await self._mark_of(ledger)
+        begun = await self._begin_copy(keys.COPIED_PROMISED, ledger)
         for some in _chunks(promises.items()):
             await self._send([_overwrite(lot_id, promise) for lot_id, promise in some])
         await self.show_directory(directory)
         await self._tell(promises)
-        await self._set_mark(keys.COPIED_PROMISED, mark)
+        await self._end_copy(keys.COPIED_PROMISED, begun)
 
     @override
     async def show_directory(self, directory: Directory) -> None:
@@ -210,9 +213,17 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         self._whole[key] = mark
         return True
 
-    async def _set_mark(self, key: str, mark: str) -> None:
-        await self._ask(("SET", key, mark))
-        self._whole[key] = mark
+    async def _begin_copy(self, key: str, source: str) -> str:
+        # Named before the first write: where the server changes on the way, the mark is the old one's and says "again".
+        begun = f"{_BEGUN}{secrets.token_hex(8)} {await self._mark_of(source)}"
+        await self._ask(("SET", key, begun))
+        return begun
+
+    async def _end_copy(self, key: str, begun: str) -> None:
+        # What began is gone where the server was emptied on the way, and with it what was copied: not whole, so again.
+        mark = begun.removeprefix(_BEGUN).partition(" ")[2]
+        if await self._ask(("EVAL", _SET_IF_SAME, 1, key, begun, mark)):
+            self._whole[key] = mark
 
     async def _mark_of(self, source: str) -> str:
         with _translated():
