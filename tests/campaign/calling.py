@@ -52,7 +52,8 @@ class Caller:
         attempt = Attempt(request.what, request.key, request.driver, process, request.who, time.time())
         self.history.attempts.append(attempt)
         headers = {"Authorization": f"Bearer {request.token}"}
-        with contextlib.suppress(httpx2.HTTPError, TimeoutError):
+        # The last two are what uvloop and anyio make of a connection that closes while it is being opened.
+        with contextlib.suppress(httpx2.HTTPError, OSError, RuntimeError, AttributeError):
             async with asyncio.timeout(timeout_s):
                 response = await self._clients[process].request(
                     request.method, request.path, json=request.json, headers=headers

@@ -76,7 +76,8 @@ class Reporter:
         queue = self._parks.passages[self._plan.lot_id]
         while not (stop.is_set() and queue.empty()):
             try:
-                passage = await asyncio.wait_for(queue.get(), 0.2)
+                async with asyncio.timeout(0.2):
+                    passage = await queue.get()
             except TimeoutError:
                 continue
             for _ in range(self._rng.choice([1, 1, 1, 2])):

@@ -204,6 +204,8 @@ def _ledger_wire(at: Path, sockets: Path) -> Wire:
 async def _started_clock(url: str) -> ScaledClock:
     pool = await connect(url, most_connections=1, check_durable=False)
     try:
+        # Sooner than a wait for a lock is given up, so that a deadlock is seen for what it is.
+        await pool.execute("ALTER DATABASE postgres SET deadlock_timeout = '100ms'")
         await mark_demo(pool, _MONDAY_8H, SPEED)
         clock = await open_clock(pool, allow_demo=True)
     finally:

@@ -67,7 +67,8 @@ class Nemesis:
         try:
             for blow in blows:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), blow.after_s)
+                    async with asyncio.timeout(blow.after_s):
+                        await stop.wait()
                 await self._striking.acquire()
                 if stop.is_set():
                     break
@@ -162,9 +163,14 @@ async def _freeze_redis(nemesis: Nemesis, blow: Blow) -> None:
     await _freeze([await _running_pid(_pid_of(nemesis.machines.valkeys[0].supervised))], blow.for_s)
 
 
-async def _flush_redis(nemesis: Nemesis, _blow: Blow) -> None:
-    async with _client(nemesis.machines.valkeys[0]) as redis:
+async def flush_copy(machines: Machines) -> None:
+    """Empty the copy."""
+    async with _client(machines.valkeys[0]) as redis:
         await redis.flushall()
+
+
+async def _flush_redis(nemesis: Nemesis, _blow: Blow) -> None:
+    await flush_copy(nemesis.machines)
 
 
 async def _wipe_redis(nemesis: Nemesis, _blow: Blow) -> None:

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.campaign.ledger import Ledger, deadlocks, differences, kept_for_study
 from tests.campaign.lots import CarParks, Reporter
 from tests.campaign.machines import OTHERS, Machines, can_have_own_disk, running_machines
 from tests.campaign.measuring import measured
-from tests.campaign.nemesis import Nemesis, plan
+from tests.campaign.nemesis import Nemesis, flush_copy, plan
 from tests.campaign.watching import watch_copy
 
 _DRIVERS = 36
@@ -59,12 +60,7 @@ async def run_campaign(
         caller = Caller(machines.urls, history)
         try:
             began_s = time.monotonic()
-            try:
-                await _live(machines, caller, seed, seconds)
-            except BaseException as error:
-                # Said at once: stopping the machines takes a while.
-                say(f"  the campaign itself failed: {''.join(traceback.format_exception(error))}")
-                raise
+            await _live(machines, caller, seed, seconds)
             lasted_s = time.monotonic() - began_s
             ledger, violations = await _checked(machines, history)
         finally:
@@ -95,22 +91,39 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
     ]
     nemesis = Nemesis(machines, history)
     async with asyncio.TaskGroup() as living:
-        striking = living.create_task(nemesis.run(plan(seed, own_disk=machines.disk is not None), stop))
-        people = [living.create_task(driver.run(stop)) for driver in drivers]
-        for lot, reporter in zip(LOTS, reporters, strict=True):
-            living.create_task(reporter.run(mended))
-            if lot.passages:
-                living.create_task(reporter.run_passages(mended))
-        looking = living.create_task(_look(machines, caller, mended))
-        telling = living.create_task(_tell(history, mended))
-        watching = living.create_task(watch_copy(machines, history, mended))
-        await asyncio.sleep(seconds)
-        stop.set()
-        async with asyncio.timeout(_ENDED_WITHIN_S):
-            await asyncio.gather(striking, *people)
-        mended.set()
-        async with asyncio.timeout(_ENDED_WITHIN_S):
-            await asyncio.gather(looking, telling, watching)
+
+        def lives(life: Coroutine[None, None, None]) -> "asyncio.Task[None]":
+            return living.create_task(_told(life))
+
+        try:
+            striking = lives(nemesis.run(plan(seed, own_disk=machines.disk is not None), stop))
+            people = [lives(driver.run(stop)) for driver in drivers]
+            reporting = [lives(reporter.run(mended)) for reporter in reporters]
+            reporting += [
+                lives(one.run_passages(mended)) for one, lot in zip(reporters, LOTS, strict=True) if lot.passages
+            ]
+            watching = [lives(watch_copy(machines, history, mended)), lives(_look(machines, caller, mended))]
+            watching.append(lives(_tell(history, mended)))
+            await asyncio.sleep(seconds)
+            stop.set()
+            async with asyncio.timeout(_ENDED_WITHIN_S):
+                await asyncio.gather(striking, *people)
+            mended.set()
+            async with asyncio.timeout(_ENDED_WITHIN_S):
+                await asyncio.gather(*reporting, *watching)
+        finally:
+            # Where one failed, all are cancelled; and what loses its cancellation still hears of the end.
+            stop.set()
+            mended.set()
+
+
+async def _told(life: Coroutine[None, None, None]) -> None:
+    """Say at once what went wrong: all others have to end before anybody else can."""
+    try:
+        await life
+    except Exception as error:
+        say(f"  the campaign itself failed: {''.join(traceback.format_exception(error))}")
+        raise
 
 
 async def _look(machines: Machines, caller: Caller, stop: asyncio.Event) -> None:
@@ -128,19 +141,17 @@ async def _look(machines: Machines, caller: Caller, stop: asyncio.Event) -> None
 async def _tell(history: History, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), _SAY_EVERY_S)
+            async with asyncio.timeout(_SAY_EVERY_S):
+                await stop.wait()
         say(f"  {len(history.faults)} faults, {history.operations} operations, {len(history.unanswered)} unanswered")
 
 
 async def _checked(machines: Machines, history: History) -> tuple[Ledger, list[Violation]]:
-    """Wait until the copy equals the ledger, and check everything."""
-    until_s = time.monotonic() + _CONVERGED_WITHIN_S
-    while found := await _differences(machines):
-        if time.monotonic() > until_s:
-            break
-        await asyncio.sleep(0.2)
-    converged_s = _CONVERGED_WITHIN_S - (until_s - time.monotonic())
-    say(f"  converged after {converged_s:.1f} s" if not found else "  NOT converged")
+    """Wait until the copy equals the ledger, flush it once more in all calm, wait again, and check everything."""
+    found = await _lasting_differences(machines)
+    if not found:
+        await flush_copy(machines)
+        found = await _lasting_differences(machines)
     ledger = await read_ledger(machines.database_url)
     violations = [("copy_differs", difference) for difference in found]
     violations += [("unanswered", what) for what in history.unanswered]
@@ -148,6 +159,18 @@ async def _checked(machines: Machines, history: History) -> tuple[Ledger, list[V
     violations += [("deadlock", line) for line in deadlocks(machines.folder.log("postgres"))]
     say(f"  {len(ledger.holds)} holds, {len(ledger.steps)} steps checked: {by_kind(violations) or 'no violations'}")
     return ledger, violations
+
+
+async def _lasting_differences(machines: Machines) -> list[str]:
+    """Give what still differs after the time that the copy has to become equal."""
+    since_s = time.monotonic()
+    while found := await _differences(machines):
+        if time.monotonic() - since_s > _CONVERGED_WITHIN_S:
+            say("  NOT converged")
+            return found
+        await asyncio.sleep(0.2)
+    say(f"  converged after {time.monotonic() - since_s:.1f} s")
+    return []
 
 
 async def _differences(machines: Machines) -> list[str]:
