@@ -50,10 +50,11 @@ FOR ?= 90s
 lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: make lock ARGS=--upgrade
 	@command -v uv >/dev/null || { echo 'make lock needs uv. Fix: pip install uv'; exit 1; }
 	@$(COMPILE) $(ARGS) -o lock/run.txt
-	@$(COMPILE) $(ARGS) --extra dev -c lock/run.txt -o lock/dev.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra dev -c lock/run.txt -o lock/dev.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
 
-COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'
+COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'
 
 clean: ## Remove the environment, the caches and the demo's data.
 	@rm -rf $(VENV) bowei-data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -87,7 +88,7 @@ define install
 	( while sleep 5; do if grep -q ' Installing collected' $(VENV)/pip.log; then echo '  unpacking ...'; \
 		else echo "  $$(grep -c ' Collecting ' $(VENV)/pip.log) fetched ..."; fi; done ) & progress=$$!; \
 	trap 'kill $$progress 2>/dev/null' EXIT; \
-	$(PIP) install --progress-bar off --require-hashes --only-binary :all: -r $(1) \
+	$(PIP) install --progress-bar off --no-deps --require-hashes --only-binary :all: -r $(1) \
 	&& $(PIP) install --no-deps --no-build-isolation --editable . \
 	&& rm $(VENV)/pip.log \
 	|| { echo 'The packages could not be installed. Fix: see $(VENV)/pip.log; with the network back, repeat.' >&2; exit 1; }

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bowei.domain.dirt import Dirt
 from bowei.domain.lots import LotId, SourceId, SpaceClass
 
 FUTURE_TOLERANCE = timedelta(seconds=30)
 """How far a source's clock may run ahead of ours."""
+RAW_MOST = 2_048
+"""How many characters are kept of an item as it was said."""
 
 
 class LotState(StrEnum):
@@ -35,9 +38,21 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class Bound(StrEnum):
+    """What a number of free spaces says: the count, or only that there are as many at least or at most."""
+
+    EXACT = "exact"
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One report about a lot: counts, time, source."""
+    """One report about a lot: counts, time, source.
+
+    A way in that had to translate keeps beside it what was said (`raw`: the item as text, at most `RAW_MOST`
+    characters) and the dirt it met on the way.
+    """
 
     lot_id: LotId
     observed_at: datetime
@@ -50,6 +65,12 @@ class Observation:
     free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)
     queue_vehicles: int | None = None
     method: str | None = None
+    bound: Bound = Bound.EXACT
+    """Of `free`."""
+    reset: bool = False
+    """A count by hand, from which the lot counts on."""
+    dirt: frozenset[Dirt] = frozenset()
+    raw: str | None = field(default=None, repr=False)
 
     @property
     def order(self) -> tuple[datetime, int]:

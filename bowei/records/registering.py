@@ -12,10 +12,14 @@ from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId
 
 
 class SourceKind(StrEnum):
-    """What a source speaks."""
+    """How a source is known."""
 
     NATIVE = "native"
+    """By a key of ours that it sends with each report."""
     CITYBRAIN = "citybrain"
+    """By its public key."""
+    FEED = "feed"
+    """By where we listen for it or fetch it, and by the secret it signs with: as the feeds file says."""
 
 
 @dataclass(frozen=True, slots=True)

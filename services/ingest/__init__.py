@@ -7,9 +7,11 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
           state away reports are recorded all the same and copied later; with the journal away they are shown, and the
           sender is told to repeat (503), so that nothing is lost
 
-    native         /v1: HTTP in, HTTP out           params      bodies of requests and answers; describing: for OpenAPI
-    citybrain_api  the City Brain's addresses       citybrain   that protocol's codec: bytes in, values out
-    reading        a batch, item by item            uploading   what a City Brain upload means here
+    ways in, each a folder: bytes in, values out, and the addresses where there are some
+    native         /v1, Bowei's own words          citybrain   the Hangzhou City Brain upload protocol
+
+    what all of them share
+    readings       what an item says, in our words  intake      finds the lots of readings, and takes them in
     receiving      judge, record, show              copying     shows all of the record again when the copy was lost
     sources        who may report for which lot     measures    this service's metrics
     app            assembles; wiring, settings

@@ -15,14 +15,16 @@ from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
-from services.ingest import citybrain_api, native
+from services.ingest.citybrain import api as citybrain_api
+from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
-from services.ingest.describing import describe
+from services.ingest.intake import Intake
 from services.ingest.measures import Measures
+from services.ingest.native import api as native_api
+from services.ingest.native.describing import describe
 from services.ingest.receiving import Receiving
 from services.ingest.settings import Settings
 from services.ingest.sources import Sources
-from services.ingest.uploading import Uploads
 from services.ingest.wiring import Wiring
 
 OpensWiring = Callable[[Measures], AbstractAsyncContextManager[Wiring]]
@@ -55,7 +57,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool) -> FastAPI:
     rules = RequestRules(by_prefix=citybrain_api.LIMITS)
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
-    app.include_router(native.router)
+    app.include_router(native_api.router)
     if citybrain:
         app.include_router(citybrain_api.router)
     add_health(app, {name: _probe(app, name) for name in ("ledger", "live_state")}, metrics)
@@ -100,6 +102,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
 
         yield Wiring(
             receiving=receiving,
+            intake=Intake(receiving, sources, clock, measures, settings.plate_key),
             uploads=Uploads(receiving, measures, settings.plate_key),
             copying=copying,
             sources=sources,

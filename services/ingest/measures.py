@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
 
@@ -18,6 +19,12 @@ class Way(StrEnum):
 
     NATIVE = "native"
     CITYBRAIN = "citybrain"
+    PARKAPI = "parkapi"
+    PUSH = "push"
+    """A push in the sender's own shape, read by a field map."""
+    MQTT = "mqtt"
+    LORAWAN = "lorawan"
+    PULL = "pull"
 
 
 class Measures:
@@ -60,6 +67,12 @@ class Measures:
             ("source",),
             registry=registry,
         )
+        self._signs = Counter(
+            "bowei_ingest_signs_total",
+            "How many heartbeats, losses and returns of links came in?",
+            ("sign",),
+            registry=registry,
+        )
         self._sources_shown: set[SourceId] = set()
         self.show_failures = Counter(
             "bowei_ingest_show_failures_total",
@@ -89,6 +102,10 @@ class Measures:
         """Count one passage."""
         self._passages.labels(way, verdict.outcome).inc()
         self._doubt(way, verdict)
+
+    def signed(self, sign: Sign) -> None:
+        """Count one sign of life, or of its end."""
+        self._signs.labels(sign).inc()
 
     def upload_refused(self, code: str) -> None:
         """Count a City Brain upload that was refused as a whole; `code` is one of our own."""

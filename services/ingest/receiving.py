@@ -17,6 +17,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bowei.domain.clock import Clock
+from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import LotId
 from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, Verdict, judge
 from bowei.domain.offering import Report
@@ -93,6 +94,13 @@ class Receiving:
         for verdict in verdicts:
             self._measures.passed(way, verdict)
         return verdicts
+
+    async def heartbeats(self, heard: Sequence[Heartbeat]) -> None:
+        """Take in signs of life, and of its end."""
+        for one in heard:
+            self._measures.signed(one.sign)
+            if one.sign is not Sign.COMMS_LOST:
+                self._measures.heard(one.source_id, self._clock.now())
 
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:

@@ -8,11 +8,12 @@ from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
 from bowei.observability.health import Probe
+from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
-from services.ingest.uploading import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Wiring:
     """What was assembled around the stores."""
 
     receiving: Receiving
+    intake: Intake
     uploads: Uploads
     copying: Copying
     sources: Sources

@@ -12,5 +12,5 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     app        assembles; wiring, settings      api          HTTP in, HTTP out
     params     what may be sent                 views        what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
-    yaml_text  YAML as scene files use it       enrolling    sources and their keys
+    enrolling  sources and their keys
 """

@@ -13,10 +13,11 @@ from bowei.domain.agreements import AgreementId
 from bowei.domain.directory import Directory
 from bowei.domain.lots import HospitalId, Lot, LotId, SourceId
 from bowei.domain.problems import FieldError, Refused
+from bowei.observability import yaml_text
 from bowei.observability.bodies import RequestLimits, RequestRules
 from bowei.observability.problems import problem_responses
 from bowei.records.registering import Source, StillInUse, UnknownReference
-from services.registry import plausible, yaml_text
+from services.registry import plausible
 from services.registry.enrolling import enrolled, faults_of_source
 from services.registry.params import ID_PATTERN, AgreementIn, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene

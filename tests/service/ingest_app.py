@@ -24,11 +24,12 @@ from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 from services.ingest.app import assemble
 from services.ingest.citybrain.envelope import seal
+from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
-from services.ingest.uploading import Uploads
 from services.ingest.wiring import Wiring
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -147,11 +148,13 @@ class IngestWorld:
         async def there() -> str | None:
             return None
 
+        sources = Sources(self.register, monotonic=lambda: self.monotonic_s)
         yield Wiring(
             receiving=receiving,
+            intake=Intake(receiving, sources, self.clock, measures, self.plate_key),
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
-            sources=Sources(self.register, monotonic=lambda: self.monotonic_s),
+            sources=sources,
             clock=self.clock,
             measures=measures,
             plate_key=self.plate_key,

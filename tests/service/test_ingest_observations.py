@@ -8,7 +8,7 @@ from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import LotState, Outcome
 from bowei.records.failures import OutcomeUnknown, Overloaded, StoreAway
 from bowei.records.registering import Source, SourceKind, key_sha256_of
-from services.ingest.params import Batch, ObservationItem, PassageItem
+from services.ingest.native.params import Batch, ObservationItem, PassageItem
 from tests.service.ingest_app import (
     EMPORIUM,
     KEY,

@@ -12,13 +12,13 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import Hospital, LotId
+from bowei.observability import yaml_text
 from bowei.records.connecting import connect
 from bowei.records.failures import OutcomeUnknown, StoreAway
 from bowei.records.in_memory import InMemoryRecords, InMemoryRegister
 from bowei.records.migrating import migrate
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.registering import Register
-from services.registry import yaml_text
 from tests.service.registry_app import faults, in_memory_register, registry
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "scene-file.md"

@@ -4,8 +4,8 @@ import pytest
 
 from bowei.domain.directory import Directory
 from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.observability.yaml_text import read_yaml
 from services.registry.scene import check_scene, read_scene
-from services.registry.yaml_text import read_yaml
 
 SQUARE = "[[[120.15, 30.25], [120.17, 30.25], [120.17, 30.27], [120.15, 30.27], [120.15, 30.25]]]"
 

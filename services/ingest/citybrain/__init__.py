@@ -6,6 +6,8 @@
     methods     which path asks for what            keys        whose key verifies, and how each client seals
     problems    every refusal: its code, the number that answers it, its words
 
-Nothing here waits, keeps or looks at a clock: the caller says what time it is, records what was read and sends the
-answer. `seal` is the client's half, so that simulated lots speak as real ones do.
+    api         its addresses                       uploading   what an upload means here
+
+But for these two nothing here waits, keeps or looks at a clock: they say what time it is, record what was read and send
+the answer. `seal` is the client's half, so that simulated lots speak as real ones do.
 """

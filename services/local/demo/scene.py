@@ -9,10 +9,10 @@ from bowei.domain.agreements import Agreement
 from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.problems import Refused
+from bowei.observability.yaml_text import read_yaml
 from services.local.scenes.city import city_document
 from services.local.setup_problem import SetupProblem
 from services.registry.scene import check_scene, read_scene
-from services.registry.yaml_text import read_yaml
 
 SceneName = Literal["hangzhou", "city"]
 

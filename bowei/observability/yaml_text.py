@@ -1,4 +1,4 @@
-"""YAML as scene files use it: the plain values of YAML 1.2, every key once, nothing that can grow when read.
+"""YAML as scene and feeds files use it: the plain values of YAML 1.2, every key once, nothing that can grow when read.
 
 YAML 1.1, which the library reads by itself, makes the number 1320 of 22:00 and false of no.
 """

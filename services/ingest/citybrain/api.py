@@ -23,8 +23,8 @@ from services.ingest.citybrain.problems import (
     refused_answer,
 )
 from services.ingest.citybrain.receiving import Received, receive
+from services.ingest.citybrain.uploading import Reported
 from services.ingest.sources import Registered, Reporter
-from services.ingest.uploading import Reported
 from services.ingest.wiring import Wired, Wiring
 
 BODY_BYTES_MAX = 32 * 1024

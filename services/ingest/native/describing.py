@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from bowei.observability.problems import problem_responses
-from services.ingest.params import Batch, BatchResult, ObservationItem, PassageItem
+from services.ingest.native.params import Batch, BatchResult, ObservationItem, PassageItem
 
 _REFS = "#/components/schemas/{name}"
 _TYPES: dict[str, Any] = {

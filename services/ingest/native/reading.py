@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from bowei.domain.problems import FieldError, Refused
-from services.ingest.params import Batch, Identifier, Unread
+from services.ingest.native.params import Batch, Identifier, Unread
 
 Item = TypeVar("Item")
 

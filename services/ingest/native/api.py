@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import Observation, Outcome, Passage, Verdict
-from services.ingest.describing import OBSERVATIONS_DESCRIBED, PASSAGES_DESCRIBED, RESPONSES_DESCRIBED
 from services.ingest.measures import Way
-from services.ingest.params import (
+from services.ingest.native.describing import OBSERVATIONS_DESCRIBED, PASSAGES_DESCRIBED, RESPONSES_DESCRIBED
+from services.ingest.native.params import (
     BatchResult,
     ObservationItem,
     PassageItem,
@@ -20,7 +20,7 @@ from services.ingest.params import (
     to_passage,
     unread,
 )
-from services.ingest.reading import BatchReader
+from services.ingest.native.reading import BatchReader
 from services.ingest.sources import Registered, Reporter
 from services.ingest.wiring import Wired, Wiring
 
