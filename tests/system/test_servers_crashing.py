@@ -25,7 +25,7 @@ SITE_PACKAGES = Path(pytest.__file__).parents[1]
 
 # Prints what it started as one JSON line, and then waits for its end.
 DEMO = """
-import asyncio, json, pathlib, sys
+import asyncio, json, pathlib, signal, sys
 from services.local.data_folder import open_data_folder
 from services.local.servers import embedded_servers
 
@@ -35,6 +35,8 @@ async def main():
             print(json.dumps(servers.pids() | {"sockets": servers.redis_url}), flush=True)
             await asyncio.sleep(600)
 
+# A shell that runs the tests in the background has its children ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 

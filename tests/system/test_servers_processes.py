@@ -173,9 +173,14 @@ def test_a_service_that_must_move_takes_no_others_port() -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether a service could listen there now."""
+    """Whether a service could listen there now; a port from which somebody calls elsewhere is not free either."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def test_restarts_come_later_each_time_and_end() -> None:
