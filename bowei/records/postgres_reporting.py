@@ -1,13 +1,14 @@
 """The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0003)."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import asyncpg
 import msgspec
 from typing_extensions import override
 
 from bowei.domain.lots import LotId, SpaceClass
-from bowei.domain.observations import LotState, Outcome, Passage
+from bowei.domain.observations import LotState, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.records.connecting import acquired, translated
 from bowei.records.group_commit import GroupCommit
@@ -69,6 +70,27 @@ class PostgresReportJournal(ReportJournal):
                 )
         assert row is not None  # noqa: S101 (the function always gives one row)
         return Recorded(passage.lot_id, Outcome(row["outcome"]), _report(row["report"]))
+
+    @override
+    async def passage_ids(
+        self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
+    ) -> Sequence[str]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                rows = await connection.fetch(
+                    """
+                    SELECT p.passage_id FROM bowei.passage p
+                    WHERE p.lot_id = $1 AND p.kind = $2 AND p.passed_at >= $3 AND p.passed_at < $4
+                    ORDER BY p.passed_at, p.passage_id LIMIT $5
+                    """,
+                    lot_id,
+                    str(kind),
+                    since,
+                    until,
+                    most,
+                    timeout=_TIMEOUT_S,
+                )
+        return [row["passage_id"] for row in rows]
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bowei.domain.lots import LotId
-from bowei.domain.observations import Observation, Outcome, Passage
+from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 
 
@@ -42,6 +43,12 @@ class ReportJournal(Protocol):
         `moves_count`: the lot's count follows from passages, so this one moves it by one if it is later than the
         last full count. A plate with a hold on the lot arrives by it, or leaves.
         """
+        ...
+
+    async def passage_ids(
+        self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
+    ) -> Sequence[str]:
+        """Give the ids of a lot's passages in one direction with since <= passed_at < until, earliest first."""
         ...
 
     async def reports(self) -> Mapping[LotId, Report]:

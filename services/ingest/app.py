@@ -54,7 +54,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    rules = RequestRules(by_prefix=citybrain_api.LIMITS)
+    rules = RequestRules(by_prefix={**native_api.LIMITS, **citybrain_api.LIMITS})
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
     app.include_router(native_api.router)

@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from bowei.domain.clock import Clock
 from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import LotId
-from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, Verdict, judge
+from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, PassageKind, Verdict, judge
 from bowei.domain.offering import Report
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsReports
@@ -94,6 +94,12 @@ class Receiving:
         for verdict in verdicts:
             self._measures.passed(way, verdict)
         return verdicts
+
+    async def passage_ids(
+        self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
+    ) -> Sequence[str]:
+        """Give the ids of a lot's recorded passages in one direction with since <= passed_at < until."""
+        return await self._journal.passage_ids(lot_id, kind, since, until, most=most)
 
     async def heartbeats(self, heard: Sequence[Heartbeat]) -> None:
         """Take in signs of life, and of its end."""

@@ -243,6 +243,28 @@ async def test_a_lot_that_reports_its_capacity_is_counted_up_to_it(block: Block)
     assert await shown(block) == 61
 
 
+async def test_passages_of_a_day_are_found_by_lot_direction_and_time(block: Block) -> None:
+    """Shows which ids of a span of time are recorded: its start is in it, its end is not, a repeat counts once."""
+    start = block.now - MINUTE
+    for passage_id, after in (
+        ("early", -SECOND),
+        ("b-first", 0 * SECOND),
+        ("aa-last", 9 * SECOND),
+        ("next", 10 * SECOND),
+    ):
+        await block.passes(PassageKind.ENTER, MALL, passage_id=passage_id, passed_at=start + after)
+    await block.passes(PassageKind.ENTER, MALL, passage_id="a-first", passed_at=start)
+    await block.passes(PassageKind.ENTER, MALL, passage_id="aa-last", passed_at=start + SECOND)
+    await block.passes(PassageKind.EXIT, MALL, passage_id="out", passed_at=start)
+    await block.passes(PassageKind.ENTER, OFFICE, passage_id="elsewhere", passed_at=start)
+
+    async def found(most: int = 9) -> list[str]:
+        return list(await block.journal.passage_ids(MALL, PassageKind.ENTER, start, start + 10 * SECOND, most=most))
+
+    assert await found() == ["a-first", "b-first", "aa-last"]
+    assert await found(most=2) == ["a-first", "b-first"]
+
+
 async def test_a_passage_of_a_lot_without_count_is_recorded(block: Block) -> None:
     """Shows that a passage makes no count out of nothing."""
     await block.report(MALL, seq=1)

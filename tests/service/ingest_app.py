@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
-from bowei.domain.observations import Passage
+from bowei.domain.observations import Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.domain.places import Point
 from bowei.livestate.failures import LiveStateAway
@@ -76,6 +76,14 @@ class LosableJournal(ReportJournal):
         self.order.append("passage")
         self.passages.append((passage, moves_count))
         return await self._journal.record_passage(passage, moves_count=moves_count)
+
+    @override
+    async def passage_ids(
+        self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
+    ) -> Sequence[str]:
+        if self.failing is not None:
+            raise self.failing
+        return await self._journal.passage_ids(lot_id, kind, since, until, most=most)
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:

@@ -8,7 +8,7 @@ from bowei.domain.observations import Outcome, PassageKind
 from bowei.domain.plates import plate_hash
 from bowei.records.failures import StoreAway
 from services.ingest.citybrain.fields import CHINA_TIME
-from tests.service.ingest_app import CITYBRAIN_KEY, MALL, NOW, PLATE_KEY, ingest, public_pem, wait_until
+from tests.service.ingest_app import CITYBRAIN_KEY, MALL, NOW, PLATE_KEY, ingest, passage, public_pem, wait_until
 
 STATE, STATE_V2 = "/tcjg/api/uploadParkingState", "/api/v2/cp/uploadParkingState"
 CAR_IN, CAR_OUT = "/api/v2/cp/uploadCarInData", "/tcjg/api/uploadCarOutData"
@@ -126,6 +126,45 @@ async def test_a_heartbeat_shows_that_the_source_lives_and_nothing_else() -> Non
         assert world.records.observations == []
 
 
+async def test_a_heartbeat_is_a_sign_of_the_lot_s_life() -> None:
+    """Proves that what City Brain's lots send counts like anybody's heartbeat."""
+    async with ingest(citybrain=True) as world:
+        beat = {"parkingCode": "330106", "uploadTime": written(NOW)}
+        assert (await world.upload("/tcjg/api/uploadHeartbeat", beat))["resultCode"] == 200
+        assert await world.metric('bowei_ingest_signs_total{sign="heartbeat"}') == 1
+
+
+def _asks(day: str, kind: int) -> dict[str, object]:
+    return {"parkingCode": "330106", "accountDate": day, "type": kind, "uploadTime": written(NOW)}
+
+
+async def test_a_lot_learns_which_of_its_cars_of_a_day_are_here() -> None:
+    """Proves that a lot can send again exactly what was lost: by Beijing's day, by direction, and nobody else's."""
+    midnight = NOW.replace(hour=16, minute=0) - timedelta(days=1)  # 2 March, 00:00 in Hangzhou
+    arrivals = {
+        "yesterday": midnight - timedelta(seconds=1),
+        "first": midnight,
+        "later": midnight + timedelta(hours=8),
+    }
+    async with ingest(citybrain=True) as world:
+        for uid, at in reversed(arrivals.items()):
+            await world.upload(CAR_IN, car_in(uid=uid, arriveTime=written(at)))
+        await world.report_passages(passage(lot_id="emporium", passage_id="of-another-lot"))
+
+        assert (await world.upload("/tcjg/api/downUID", _asks("2026-03-02", 0)))["data"] == {"uids": ["first", "later"]}
+        assert (await world.upload("/api/v2/cp/downUID", _asks("2026-03-01", 0)))["data"] == {"uids": ["yesterday"]}
+        assert (await world.upload("/tcjg/api/downUID", _asks("2026-03-02", 1)))["data"] == {"uids": []}
+
+
+async def test_a_lot_that_asks_while_the_record_is_away_is_told_to_ask_again() -> None:
+    """Proves that no empty list is given for one that can't be read: the lot would send its whole day."""
+    async with ingest(citybrain=True) as world:
+        await world.upload(CAR_IN, car_in())
+        world.journal.failing = StoreAway()
+        answer = await world.upload("/tcjg/api/downUID", _asks("2026-03-02", 0))
+        assert (answer["resultCode"], "data" in answer) == (50301, False)
+
+
 async def test_calls_that_are_none_of_our_business_are_answered_and_dropped() -> None:
     """Proves that a lot's queue is not blocked by what Bowei has no use for."""
     async with ingest(citybrain=True) as world:
@@ -158,13 +197,6 @@ async def test_calls_that_are_none_of_our_business_are_answered_and_dropped() ->
             CAR_IN, car_in(arriveTime=written(NOW + timedelta(hours=1))), 40006, "bad_time", id="arrived in an hour"
         ),
         pytest.param("/tcjg/api/uploadNonsense", state(), 40401, "unknown_method", id="no such call"),
-        pytest.param(
-            "/tcjg/api/downUID",
-            {"parkingCode": "330106", "accountDate": "2026-03-02", "type": 0, "uploadTime": written(NOW)},
-            40401,
-            "unknown_method",
-            id="a list of uids, which we can't give yet",
-        ),
     ],
 )
 async def test_a_bad_upload_is_refused_with_its_number_and_changes_nothing(

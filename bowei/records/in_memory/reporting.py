@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from typing_extensions import override
 
@@ -65,7 +65,7 @@ class InMemoryReportJournal(ReportJournal):
         key = (lot_id, passage.passage_id, passage.kind)
         if key in world.passages:
             return Recorded(lot_id, Outcome.DUPLICATE, world.reports.get(lot_id))
-        world.passages.add(key)
+        world.passages[key] = passage.passed_at
         counted_at = world.counted_at.get(lot_id)
         stale = counted_at is not None and passage.passed_at <= counted_at
         moved = moves_count and not stale and self._move_count(passage)
@@ -109,6 +109,17 @@ class InMemoryReportJournal(ReportJournal):
         """Give the lot's holds whose plate passed, earliest placed first."""
         named = [kept for kept in self._records.holds_on(passage.lot_id) if kept.plate_hash == passage.plate_hash]
         return sorted(named, key=lambda kept: (kept.hold.placed_at, kept.hold.diversion_id))
+
+    @override
+    async def passage_ids(
+        self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
+    ) -> Sequence[str]:
+        passed = sorted(
+            (passed_at, passage_id)
+            for (passed_lot, passage_id, passed_kind), passed_at in self._records.passages.items()
+            if (passed_lot, passed_kind) == (lot_id, kind) and since <= passed_at < until
+        )
+        return [passage_id for _, passage_id in passed[:most]]
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:

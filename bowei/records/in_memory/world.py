@@ -47,7 +47,7 @@ class InMemoryRecords:
         self.reports: dict[LotId, Report] = {}
         self.counted_at: dict[LotId, datetime] = {}
         self.observations: list[tuple[Judged, Outcome]] = []
-        self.passages: set[tuple[LotId, str, PassageKind]] = set()
+        self.passages: dict[tuple[LotId, str, PassageKind], datetime] = {}
         self.diversions: dict[str, list[KeptHold]] = {}
         """The holds of each diversion, oldest first."""
         self.given_up: dict[str, DriverId] = {}

@@ -13,7 +13,15 @@ from fastapi.responses import JSONResponse
 from bowei.domain.lots import LotId
 from bowei.observability.bodies import RequestLimits
 from bowei.records.failures import StoreFailure
-from services.ingest.citybrain.messages import CarArrival, CarDeparture, Dropped, ParkingState, UidRequest, Upload
+from services.ingest.citybrain.messages import (
+    CarArrival,
+    CarDeparture,
+    Dropped,
+    Heartbeat,
+    ParkingState,
+    UidRequest,
+    Upload,
+)
 from services.ingest.citybrain.problems import (
     ACCEPTED,
     CityBrainProblem,
@@ -21,6 +29,7 @@ from services.ingest.citybrain.problems import (
     accepted_answer,
     dropped_answer,
     refused_answer,
+    uids_answer,
 )
 from services.ingest.citybrain.receiving import Received, receive
 from services.ingest.citybrain.uploading import Reported
@@ -142,8 +151,10 @@ async def _keep(
     upload: Upload, lot_id: LotId, registered: Registered, reporter: Reporter, wired: Wiring
 ) -> dict[str, object]:
     if isinstance(upload, UidRequest):
-        # An answer without the list would say that nothing arrived, and the lot would send its whole day again.
-        raise CityBrainProblem(ProblemCode.UNKNOWN_METHOD, "downUID")
+        return uids_answer(await wired.uploads.uids(upload, lot_id))
+    if isinstance(upload, Heartbeat):
+        await wired.uploads.heard(upload, lot_id, reporter.source.source_id)
+        return accepted_answer()
     if not isinstance(upload, ParkingState | CarArrival | CarDeparture):
         return dropped_answer()
     reported = Reported(upload, lot_id, reporter.source.source_id, wired.clock.now())

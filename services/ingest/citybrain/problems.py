@@ -4,7 +4,7 @@ HTTP is 200 in this protocol whatever happened; only `resultCode` 200 means acce
 logs, so they name the field and never repeat what was sent: a plate may stand anywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -78,6 +78,11 @@ def accepted_answer() -> dict[str, object]:
 def dropped_answer() -> dict[str, object]:
     """Give the answer to a call that Bowei takes and does not keep."""
     return {"resultCode": ACCEPTED, "msg": "已接收，不保存"}
+
+
+def uids_answer(uids: Sequence[str]) -> dict[str, object]:
+    """Give the answer to a lot that asks which uids of a day are here."""
+    return accepted_answer() | {"data": {"uids": list(uids)}}
 
 
 def refused_answer(problem: CityBrainProblem) -> dict[str, object]:

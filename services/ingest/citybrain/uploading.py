@@ -3,6 +3,8 @@
     uploadParkingState   the counts, at uploadTime
     uploadCarInData      the car, at arriveTime; then the counts after it, at uploadTime
     uploadCarOutData     the car, at endTime; then the counts after it, at uploadTime
+    uploadHeartbeat      a sign of life, now
+    downUID              a question: which of a day's cars were recorded?
     the rest             nothing
 
 The car is recorded before the counts, so that a hold's arrival always precedes the count that has it.
@@ -11,18 +13,24 @@ Lots' clocks may run ahead by as much as the protocol's window. What lies ahead 
 report from the future would outlive its lot; the lot's own times then still keep its reports in order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 
+from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind, Verdict
 from bowei.domain.plates import plate_hash
-from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts, ParkingState, StayKind
+from services.ingest.citybrain.fields import CHINA_TIME
+from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts, ParkingState, StayKind, UidRequest
+from services.ingest.citybrain.messages import Heartbeat as CityBrainHeartbeat
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
 from services.ingest.citybrain.receiving import UPLOAD_WINDOW
 from services.ingest.measures import Measures, Way
 from services.ingest.receiving import Receiving
+
+UIDS_MOST = 50_000
+"""More cars than any lot lets in a day; the answer stays below 4 MB."""
 
 Counted = ParkingState | CarArrival | CarDeparture
 """The uploads that say counts."""
@@ -73,6 +81,19 @@ class Uploads:
         if reported.is_ahead:
             self._ahead[reported.lot_id] = (reported.upload.uploaded_at, reported.upload.counts)
         return verdict
+
+    async def heard(self, beat: CityBrainHeartbeat, lot_id: LotId, source_id: SourceId) -> None:
+        """Note that a lot is there."""
+        await self._receiving.heartbeats([Heartbeat(source_id, beat.uploaded_at, lot_id)])
+
+    async def uids(self, asked: UidRequest, lot_id: LotId) -> Sequence[str]:
+        """Give the uids of the cars of one Beijing day that were recorded, so that the lot sends the others again.
+
+        Raises:
+            StoreFailure: it could not be found out; an empty list would have the lot send its whole day.
+        """
+        since = datetime.combine(asked.day, time(), CHINA_TIME).astimezone(UTC)
+        return await self._receiving.passage_ids(lot_id, asked.kind, since, since + timedelta(days=1), most=UIDS_MOST)
 
     def _passage(self, reported: Reported) -> Passage | None:
         upload = reported.upload

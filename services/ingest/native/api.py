@@ -1,21 +1,32 @@
-"""HTTP in, HTTP out: observations and passages in Bowei's own words."""
+"""HTTP in, HTTP out: observations, passages and heartbeats in Bowei's own words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from msgspec import UNSET
 
+from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
-from bowei.domain.observations import Observation, Outcome, Passage, Verdict
+from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
+from bowei.observability.bodies import RequestLimits
 from services.ingest.measures import Way
-from services.ingest.native.describing import OBSERVATIONS_DESCRIBED, PASSAGES_DESCRIBED, RESPONSES_DESCRIBED
+from services.ingest.native.describing import (
+    HEARTBEATS_DESCRIBED,
+    OBSERVATIONS_DESCRIBED,
+    PASSAGES_DESCRIBED,
+    RESPONSES_DESCRIBED,
+)
 from services.ingest.native.params import (
     BatchResult,
+    HeartbeatItem,
     ObservationItem,
     PassageItem,
     Unread,
     item_result,
+    to_heartbeat,
     to_observation,
     to_passage,
     unread,
@@ -24,14 +35,23 @@ from services.ingest.native.reading import BatchReader
 from services.ingest.sources import Registered, Reporter
 from services.ingest.wiring import Wired, Wiring
 
+LINES = "application/x-ndjson"
+"""One item of a batch in each line, instead of `{"items": […]}`."""
+_BATCH = RequestLimits(content_types=("application/json", LINES))
+LIMITS: Mapping[str, RequestLimits] = MappingProxyType(
+    {"/v1/observations": _BATCH, "/v1/passages": _BATCH, "/v1/heartbeats": _BATCH}
+)
+"""What one batch may cost, by its path."""
+
 router = APIRouter(prefix="/v1", tags=["reports"])
 
 _OBSERVATIONS = BatchReader(ObservationItem)
 _PASSAGES = BatchReader(PassageItem)
+_HEARTBEATS = BatchReader(HeartbeatItem)
 _ACCEPTED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.DUPLICATE})
 
-Item = TypeVar("Item", ObservationItem, PassageItem)
-Meant = TypeVar("Meant", Observation, Passage)
+Item = TypeVar("Item", ObservationItem, PassageItem, HeartbeatItem)
+Meant = TypeVar("Meant", Observation, Passage, Heartbeat)
 
 
 @router.post(
@@ -86,14 +106,45 @@ async def report_passages(request: Request, wired: Wired) -> Response:
     return _answer(read, meant, verdicts)
 
 
+@router.post(
+    "/heartbeats",
+    operation_id="report_heartbeats",
+    summary="Report that lots, or the link to them, are there",
+    openapi_extra=HEARTBEATS_DESCRIBED,
+    responses=RESPONSES_DESCRIBED,
+)
+async def report_heartbeats(request: Request, wired: Wired) -> Response:
+    """Report 1 to 500 signs of life, or of its end; each item gets its own result.
+
+    Every 30 s is usual. A link that used to send them and misses three is taken for lost.
+    """
+    registered, reporter, read = await _read(request, wired, _HEARTBEATS)
+    now = wired.clock.now()
+
+    def mean(item: HeartbeatItem, lot_id: LotId | None, source_id: SourceId) -> Heartbeat | Unread:
+        return to_heartbeat(item, lot_id, source_id, now)
+
+    meant = [
+        mean(item, None, reporter.source.source_id)
+        if isinstance(item, HeartbeatItem) and item.lot_id is UNSET
+        else _meaning(item, registered, reporter, mean)
+        for item in read
+    ]
+    heard = [one for one in meant if not isinstance(one, Unread)]
+    await wired.receiving.heartbeats(heard)
+    return _answer(read, meant, [BELIEVED] * len(heard))
+
+
 async def _read(
     request: Request, wired: Wiring, reader: BatchReader[Item]
 ) -> tuple[Registered, Reporter, list[Item | Unread]]:
     """Find out who reports, and read what; the register is as young as the lots that are named need it."""
     registered, reporter = await wired.sources.reporter_of(request.headers.get("authorization"))
     wired.measures.heard(reporter.source.source_id, wired.clock.now())
-    read = reader.read(await request.body())
-    named = {item.lot_id for item in read if not isinstance(item, Unread)}
+    body = await request.body()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    read = reader.read_lines(body) if media_type == LINES else reader.read(body)
+    named = {item.lot_id for item in read if not isinstance(item, Unread) and isinstance(item.lot_id, str)}
     registered, reporter = await wired.sources.with_lots(registered, reporter, named)
     return registered, reporter, read
 
@@ -106,9 +157,9 @@ def _meaning(
 ) -> Meant | Unread:
     if isinstance(item, Unread):
         return item
-    lot_id = registered.find_lot(reporter, item.lot_id)
+    lot_id = registered.find_lot(reporter, str(item.lot_id))
     if lot_id is None:
-        return unread(registered.why_not(item.lot_id), "lot_id", item)
+        return unread(registered.why_not(str(item.lot_id)), "lot_id", item)
     return mean(item, lot_id, reporter.source.source_id)
 
 

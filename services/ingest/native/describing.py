@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from bowei.observability.problems import problem_responses
-from services.ingest.native.params import Batch, BatchResult, ObservationItem, PassageItem
+from services.ingest.native.params import Batch, BatchResult, HeartbeatItem, ObservationItem, PassageItem
 
 _REFS = "#/components/schemas/{name}"
 _TYPES: dict[str, Any] = {
     "ObservationBatch": Batch[ObservationItem],
     "PassageBatch": Batch[PassageItem],
+    "HeartbeatBatch": Batch[HeartbeatItem],
     "BatchResult": BatchResult,
 }
 _OBSERVATION_EXAMPLES = {
@@ -55,6 +56,13 @@ _PASSAGE_EXAMPLES = {
         },
     }
 }
+_HEARTBEAT_EXAMPLES = {
+    "alive": {"summary": "A lot is there", "value": {"items": [{"lot_id": "mall-a"}]}},
+    "lost": {
+        "summary": "The link to a lot broke",
+        "value": {"items": [{"lot_id": "mall-a", "sent_at": "2026-03-02T00:30:03Z", "sign": "comms_lost"}]},
+    },
+}
 _RESULT_EXAMPLE = {
     "accepted": 1,
     "results": [
@@ -74,16 +82,22 @@ _PROBLEMS = {
 }
 
 
-def _described(schema: str, examples: Mapping[str, object]) -> dict[str, Any]:
-    content = {"schema": {"$ref": _REFS.format(name=schema)}, "examples": examples}
+def _described(item: str, examples: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    batch = {"schema": {"$ref": _REFS.format(name=f"{item}Batch")}, "examples": examples}
+    line = {
+        name: {"summary": example["summary"], "value": example["value"]["items"][0]}
+        for name, example in examples.items()
+    }
+    lines = {"schema": {"$ref": _REFS.format(name=f"{item}Item")}, "examples": line}
     return {
-        "requestBody": {"required": True, "content": {"application/json": content}},
+        "requestBody": {"required": True, "content": {"application/json": batch, "application/x-ndjson": lines}},
         "security": [{"source_key": []}],
     }
 
 
-OBSERVATIONS_DESCRIBED = _described("ObservationBatch", _OBSERVATION_EXAMPLES)
-PASSAGES_DESCRIBED = _described("PassageBatch", _PASSAGE_EXAMPLES)
+OBSERVATIONS_DESCRIBED = _described("Observation", _OBSERVATION_EXAMPLES)
+PASSAGES_DESCRIBED = _described("Passage", _PASSAGE_EXAMPLES)
+HEARTBEATS_DESCRIBED = _described("Heartbeat", _HEARTBEAT_EXAMPLES)
 _READ = {
     "description": "Read; each item's result, in the order sent.",
     "content": {"application/json": {"schema": {"$ref": _REFS.format(name="BatchResult")}, "example": _RESULT_EXAMPLE}},

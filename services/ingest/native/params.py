@@ -7,8 +7,9 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import ID_FORM, LARGEST_COUNT, LotId, SourceId, SpaceClass
-from bowei.domain.observations import LotState, Observation, Outcome, Passage, PassageKind, Verdict
+from bowei.domain.observations import FUTURE_TOLERANCE, LotState, Observation, Outcome, Passage, PassageKind, Verdict
 from bowei.domain.plates import plate_hash
 
 ITEMS_MAX = 500
@@ -50,6 +51,14 @@ class ObservationItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     method: CountingMethod | UnsetType = UNSET
     free_by_class: dict[SpaceClass, Count] | UnsetType = UNSET
     queue_vehicles: Annotated[Count, Meta(description="Cars waiting at the entrance.")] | UnsetType = UNSET
+
+
+class HeartbeatItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One sign of life, or of its end."""
+
+    lot_id: Annotated[Identifier, Meta(description="Left out: the source's whole link.")] | UnsetType = UNSET
+    sent_at: Annotated[Instant, Meta(description="Left out: now.")] | UnsetType = UNSET
+    sign: Annotated[Sign, Meta(description="Left out: `heartbeat`.")] | UnsetType = UNSET
 
 
 class PassageItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,12 +168,25 @@ def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key:
     )
 
 
-def unread(code: str, field: str, item: ObservationItem | PassageItem) -> Unread:
+def to_heartbeat(item: HeartbeatItem, lot_id: LotId | None, source_id: SourceId, now: datetime) -> Heartbeat | Unread:
+    """Turn an item into the domain's word for it, or say what can't be meant."""
+    sent_at = now if item.sent_at is UNSET else _instant(item.sent_at)
+    if isinstance(sent_at, datetime) and sent_at > now + FUTURE_TOLERANCE:
+        sent_at = "future_time"
+    if isinstance(sent_at, str):
+        return unread(sent_at, "sent_at", item)
+    return Heartbeat(source_id, sent_at, lot_id, Sign.HEARTBEAT if item.sign is UNSET else item.sign)
+
+
+NamedItem = ObservationItem | PassageItem | HeartbeatItem
+
+
+def unread(code: str, field: str, item: NamedItem) -> Unread:
     """Say why an item that could be read can't be meant."""
-    return Unread(code, field, item.lot_id, item.passage_id if isinstance(item, PassageItem) else None)
+    return Unread(code, field, _known(item.lot_id), item.passage_id if isinstance(item, PassageItem) else None)
 
 
-def item_result(item: ObservationItem | PassageItem | Unread, verdict: Verdict) -> ItemResult:
+def item_result(item: NamedItem | Unread, verdict: Verdict) -> ItemResult:
     """Say what became of an item that was taken in."""
     if isinstance(item, Unread):
         return item.to_result()

@@ -1,5 +1,7 @@
 """Reading a batch: decoded in one go, and only if that fails item by item, so that a bad one never stops the others.
 
+Lines of JSON (NDJSON) are a batch without a frame around it: each line an item.
+
 Codes are those of `bowei.domain.problems`. Nothing that was sent is repeated, but the ids of an item where those can
 be read.
 """
@@ -11,7 +13,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from bowei.domain.problems import FieldError, Refused
-from services.ingest.native.params import Batch, Identifier, Unread
+from bowei.observability.bodies import check_json
+from services.ingest.native.params import ITEMS_MAX, Batch, Identifier, Unread
 
 Item = TypeVar("Item")
 
@@ -36,6 +39,24 @@ class BatchReader(Generic[Item]):
             return self._read_each(body)
         except (ValueError, RecursionError):  # msgspec's own error and that of UTF-8 are both ValueErrors
             raise Refused("malformed_json") from None
+
+    def read_lines(self, body: bytes) -> list[Item | Unread]:
+        """Read lines of JSON into items, each read or `Unread`; empty lines are none.
+
+        Raises:
+            Refused: `invalid_request` where there is no line, or more than a batch may have.
+        """
+        lines = [line for line in body.splitlines() if line.strip()]
+        if not 1 <= len(lines) <= ITEMS_MAX:
+            raise Refused("invalid_request", errors=(FieldError("items", "wrong_length"),))
+        return [self._read_line(line) for line in lines]
+
+    def _read_line(self, line: bytes) -> Item | Unread:
+        try:
+            check_json(line)
+            return self._read_one(msgspec.Raw(line))
+        except (Refused, ValueError, RecursionError):
+            return Unread("malformed_json")
 
     def _read_each(self, body: bytes) -> list[Item | Unread]:
         try:
