@@ -96,7 +96,7 @@ class Environment:
         value, file = self.find_text(name), self.find_text(f"{name}_FILE")
         if value is not None and file is not None:
             raise WrongEnvironment(f"{name} and {name}_FILE are both set. Unset one of them.")
-        return value if file is None else _from_file(f"{name}_FILE", Path(file))
+        return value if file is None else read_secret(f"{name}_FILE", Path(file))
 
     # What more than one process reads, and must read alike.
 
@@ -135,7 +135,12 @@ class Environment:
         return level
 
 
-def _from_file(name: str, file: Path) -> str:
+def read_secret(name: str, file: Path) -> str:
+    """Read a secret from a file; `name` is how the operator knows what names the file.
+
+    Raises:
+        WrongEnvironment: the file can't be read, is empty, or is too large.
+    """
     try:
         with file.open("rb") as opened:
             content = opened.read(_LARGEST_SECRET_BYTES + 1)

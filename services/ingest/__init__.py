@@ -9,10 +9,12 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
 
     ways in, each a folder: bytes in, values out, and the addresses where there are some
     native         /v1, Bowei's own words          citybrain   the Hangzhou City Brain upload protocol
+    fieldmaps      the sender's own shape, by a map
 
     what all of them share
     readings       what an item says, in our words  intake      finds the lots of readings, and takes them in
     receiving      judge, record, show              copying     shows all of the record again when the copy was lost
     sources        who may report for which lot     measures    this service's metrics
+    feeds_file     sources that have no key of ours    feed_fields … what each says of itself
     app            assembles; wiring, settings
 """

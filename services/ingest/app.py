@@ -1,5 +1,6 @@
 """Assembles ingest: the only module here that names concrete stores."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
@@ -18,6 +19,7 @@ from bowei.records.postgres_reporting import PostgresReportJournal
 from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.feeds_file import unheard_sources
 from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.native import api as native_api
@@ -26,6 +28,8 @@ from services.ingest.receiving import Receiving
 from services.ingest.settings import Settings
 from services.ingest.sources import Sources
 from services.ingest.wiring import Wiring
+
+_log = logging.getLogger(__name__)
 
 OpensWiring = Callable[[Measures], AbstractAsyncContextManager[Wiring]]
 """Opens the stores and gives what stands around them, for as long as the context lasts."""
@@ -88,7 +92,10 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         live_state = RedisLiveState.connect(settings.redis_url)
         stack.push_async_callback(live_state.close)
         sources = Sources(register, sealings=settings.sealings)
-        await sources.registered()
+        registered = await sources.registered()
+        kinds = {source_id: reporter.source.kind for source_id, reporter in registered.by_id.items()}
+        for source_id in unheard_sources(settings.feeds, kinds):
+            _log.warning("feed_source_not_registered", extra={"source_id": source_id})
         copying = Copying(journal, live_state, measures)
         receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
 

@@ -1,10 +1,12 @@
 """What an operator may set for ingest, read from the environment at start."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
+from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
 from services.ingest.sources import Sealings
 
 
@@ -23,6 +25,8 @@ class Settings:
     sealings: Sealings = field(repr=False)
     allow_demo: bool
     most_connections: int
+    feeds: Feeds = field(default_factory=Feeds)
+    """What the feeds file describes."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -40,7 +44,18 @@ def settings_from(environment: Environment) -> Settings:
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=2, most=100),
+        feeds=_feeds(environment),
     )
+
+
+def _feeds(environment: Environment) -> Feeds:
+    file = environment.find_text("BOWEI_FEEDS")
+    if file is None:
+        return Feeds()
+    try:
+        return read_feeds_file(Path(file), environment)
+    except FeedsFileWrong as wrong:
+        raise WrongEnvironment(f"BOWEI_FEEDS names a file that can't be used.\n{wrong}") from wrong
 
 
 def _sealings(environment: Environment) -> Sealings:
