@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor test check format bench campaign lock clean
+.PHONY: help demo doctor test check format bench campaign fuzz lock clean
 
 help: ## Show this list.
 	@echo 'Bowei (泊位): send each arriving driver to a space that will still be there.'
@@ -44,6 +44,9 @@ bench: $(VENV)/.dev-ready ## Measure this machine, and compare designs with each
 campaign: $(VENV)/.dev-ready ## Break everything on purpose and check every promise: make campaign SEED=7 FOR=90s
 	@$(IN_VENV) -m tests.campaign --seed $(SEED) --for $(FOR) $(ARGS)
 
+fuzz: $(VENV)/.fuzz-ready ## Send what nobody would, a million times: make fuzz ARGS="--inputs 200000 --out accounts.jsonl"
+	@$(IN_VENV) -m tests.fuzz $(ARGS)
+
 SEED ?= 7
 FOR ?= 90s
 
@@ -69,6 +72,10 @@ $(VENV)/.run-ready: lock/run.txt pyproject.toml | $(IN_VENV)
 $(VENV)/.dev-ready: lock/dev.txt pyproject.toml | $(IN_VENV)
 	$(call install,lock/dev.txt)
 	@touch $(VENV)/.run-ready $@
+
+$(VENV)/.fuzz-ready: lock/fuzz.txt pyproject.toml | $(IN_VENV)
+	$(call install,lock/fuzz.txt)
+	@touch $(VENV)/.run-ready $(VENV)/.dev-ready $@
 
 $(IN_VENV):
 	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer was found.' \

@@ -1,0 +1,139 @@
+"""What reads bytes of strangers. Each takes any bytes, and may raise only the refusals that are its own."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from types import MappingProxyType
+
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from bowei.domain.problems import Refused
+from bowei.observability.bodies import check_json
+from bowei.observability.yaml_text import read_yaml
+from services.ingest.citybrain.envelope import open_envelope, read_form, seal
+from services.ingest.citybrain.keys import Client, Keys, Sealing
+from services.ingest.citybrain.messages import read_upload
+from services.ingest.citybrain.methods import Method
+from services.ingest.citybrain.problems import CityBrainProblem
+from services.ingest.citybrain.receiving import receive
+from services.ingest.native.params import HeartbeatItem, ObservationItem, PassageItem
+from services.ingest.native.reading import BatchReader
+
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+_WRITTEN = "2026-03-02 09:00:00"
+_KEY = generate_private_key(65537, 1024)  # noqa: S505 (the protocol's size)
+_STATE = {
+    "parkingCode": "1001",
+    "totalBerthNum": 150,
+    "openBerthNum": "130",
+    "freeBerthNum": 10,
+    "uploadTime": _WRITTEN,
+}
+_CAR = _STATE | {"uid": "stay-1", "plateNo": "浙A12345", "arriveTime": _WRITTEN, "endTime": _WRITTEN, "parkingType": 3}
+_INFO = _STATE | {
+    "parkingName": "示例",
+    "bmapX": "120.176249",
+    "bmapY": "30.253344",
+    "gmapX": 120.169663,
+    "gmapY": 30.247651,
+}
+_TALLY = {
+    "checkDate": "2026-03-01",
+    "accountDate": "2026-03-01",
+    "type": 0,
+    "arriveNum": 1,
+    "leaveNum": 1,
+    "payTotal": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parser:
+    """One reader, what it may raise, and inputs to start from."""
+
+    read: Callable[[bytes], object]
+    refusals: tuple[type[Exception], ...]
+    seeds: tuple[bytes, ...]
+
+    def __call__(self, data: bytes) -> None:
+        """Read; a refusal is an answer like another."""
+        with suppress(*self.refusals):
+            self.read(data)
+
+
+def _batch(*items: object) -> bytes:
+    return json.dumps({"items": items}, ensure_ascii=False).encode()
+
+
+def _item(**more: object) -> dict[str, object]:
+    return {"lot_id": "mall", "observed_at": "2026-03-02T00:59:57Z", "free": 118} | more
+
+
+def _messages(data: bytes) -> None:
+    """Read the object of a City Brain call; the first byte says which call."""
+    if data:
+        document = json.loads(data[1:])
+        if isinstance(document, dict):
+            read_upload(tuple(Method)[data[0] % len(Method)], document)
+
+
+def _envelope(keys: Keys, data: bytes) -> None:
+    open_envelope(read_form(data), keys)
+
+
+def _receive(keys: Keys, data: bytes) -> None:
+    receive("/api/v2/cp/uploadParkingState", data, keys, now=NOW)
+
+
+def _keys() -> Keys:
+    return Keys({"lot": Client("lot", _KEY.public_key(), Sealing.CLIENT_PRIVATE_KEY)}, None)
+
+
+_FORM = seal(_STATE, access_id="lot", client_key=_KEY).to_form()
+_PASSAGE = {
+    "lot_id": "mall",
+    "passage_id": "p-1",
+    "kind": "enter",
+    "passed_at": "2026-03-02T00:59:58Z",
+    "plate": "浙A1",
+}
+
+PARSERS: Mapping[str, Parser] = MappingProxyType(
+    {
+        "native_observations": Parser(
+            BatchReader(ObservationItem).read,
+            (Refused,),
+            (
+                _batch(_item(capacity=300, open=280, seq=7)),
+                _batch(_item(free_by_class={"ev": 3}, state="closed"), {}),
+                _batch(_item(method="camera", queue_vehicles=4, free=-1)),
+            ),
+        ),
+        "native_passages": Parser(BatchReader(PassageItem).read, (Refused,), (_batch(_PASSAGE), _batch(_PASSAGE, 7))),
+        "native_heartbeats": Parser(BatchReader(HeartbeatItem).read, (Refused,), (_batch({}, {"sign": "comms_lost"}),)),
+        "native_lines": Parser(
+            BatchReader(ObservationItem).read_lines,
+            (Refused,),
+            (json.dumps(_item()).encode() + b"\n{}\n\n7\n", b'{"lot_id":"\\ud800"}\r\n'),
+        ),
+        "json_border": Parser(check_json, (Refused,), (b'{"a":[1,2.5e3,null,"\\u6d59"]}', b'{"a":1,"a":2}', b"NaN")),
+        "yaml": Parser(
+            read_yaml, (Refused,), (b"feeds:\n  - source: a\n    way: push\n", b"a: &x 1\nb: *x\n", b"- [1, {a: ~}]")
+        ),
+        "citybrain_form": Parser(
+            partial(_envelope, _keys()), (CityBrainProblem,), (_FORM, b"accessID=lot&cipher=AA%3D&sign=")
+        ),
+        "citybrain_upload": Parser(partial(_receive, _keys()), (CityBrainProblem,), (_FORM,)),
+        "citybrain_messages": Parser(
+            _messages,
+            (CityBrainProblem, ValueError, RecursionError),  # of JSON, which the envelope refuses before
+            tuple(
+                bytes([place]) + json.dumps(_STATE | _CAR | _INFO | _TALLY, ensure_ascii=False).encode()
+                for place in range(len(Method))
+            ),
+        ),
+    }
+)
