@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 
 import asyncpg
@@ -12,6 +12,8 @@ from asyncpg.connect_utils import SessionAttribute
 from bowei.records.failures import OutcomeUnknown, StoreAway
 
 Pool = asyncpg.Pool
+Borrow = Callable[[], AbstractAsyncContextManager[asyncpg.pool.PoolConnectionProxy]]
+"""How somebody gets a connection for one thing to do."""
 
 PRIMARY_ONLY = SessionAttribute.read_write
 """Of several hosts in an address, the one that decides; a standby is refused."""
@@ -98,6 +100,7 @@ async def connect(
             command_timeout=STATEMENT_TIMEOUT_S,
             target_session_attrs=PRIMARY_ONLY if check_durable else None,
             max_inactive_connection_lifetime=60.0,
+            reset=_as_it_is,
             server_settings={
                 "lock_timeout": str(LOCK_TIMEOUT_MS),
                 "idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS),
@@ -114,6 +117,13 @@ async def connect(
             pool.terminate()
             raise
     return pool
+
+
+async def _as_it_is(connection: asyncpg.Connection) -> None:
+    """Leave a connection as it was used, without asking the server to clean it: nothing here changes a session.
+
+    Whatever lasts longer than a transaction (a lock, LISTEN, a setting) belongs on a connection of its own.
+    """
 
 
 async def disconnect(pool: asyncpg.Pool) -> None:
@@ -149,28 +159,59 @@ async def acquired(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnect
         StoreAway: no connection within the time.
         OutcomeUnknown: what was done is committed on this server, but somebody cancelled the wait for the standby.
     """
-    try:
-        connection = await pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        raise StoreAway(type(error).__name__) from error
+    async with kept(pool) as borrow, borrow() as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def kept(pool: asyncpg.Pool) -> AsyncIterator[Borrow]:
+    """Give a way to borrow one connection again and again, as `acquired` does, that keeps it in between.
+
+    It is taken from the pool at the first use, or when the last one was lost, and given back at the end.
+    """
+    connection: asyncpg.pool.PoolConnectionProxy | None = None
     warnings: list[asyncpg.PostgresLogMessage] = []
 
     def heed(_: object, message: asyncpg.PostgresLogMessage) -> None:
         warnings.append(message)
 
+    @asynccontextmanager
+    async def borrow() -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+        nonlocal connection
+        if connection is None or _lost(connection):
+            connection = await _taken(pool)
+            with suppress(asyncpg.InterfaceError):  # lost since; the first statement will say so
+                connection.add_log_listener(heed)
+        warnings.clear()
+        try:
+            yield connection
+            _refuse_unreplicated(warnings)
+        except (OutcomeUnknown, asyncio.CancelledError):
+            with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool already
+                connection.terminate()
+            raise
+
     try:
-        with suppress(asyncpg.InterfaceError):  # lost since; the first statement will say so
-            connection.add_log_listener(heed)
-        yield connection
-        _refuse_unreplicated(warnings)
-    except (OutcomeUnknown, asyncio.CancelledError):
-        with suppress(asyncpg.InterfaceError):  # a connection that was lost has left the pool already
-            connection.terminate()
-        raise
+        yield borrow
     finally:
-        with suppress(asyncpg.InterfaceError):
-            connection.remove_log_listener(heed)
-        await asyncio.shield(_give_back(pool, connection))
+        if connection is not None:
+            with suppress(asyncpg.InterfaceError):
+                connection.remove_log_listener(heed)
+            await _give_back(pool, connection)
+
+
+async def _taken(pool: asyncpg.Pool) -> asyncpg.pool.PoolConnectionProxy:
+    try:
+        return await pool.acquire(timeout=_ACQUIRE_TIMEOUT_S)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise StoreAway(type(error).__name__) from error
+
+
+def _lost(connection: asyncpg.pool.PoolConnectionProxy) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # it has left the pool already
+        return True
 
 
 def _refuse_unreplicated(warnings: Sequence[asyncpg.PostgresLogMessage]) -> None:

@@ -1,7 +1,9 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import asyncpg
@@ -12,9 +14,9 @@ from bowei.domain.agreements import AgreementId
 from bowei.domain.holds import Hold, HoldState
 from bowei.domain.lots import DriverId, HospitalId, LotId, SpaceClass
 from bowei.domain.offering import LotPromise, PoolPromise
-from bowei.records.connecting import acquired, translated
+from bowei.records.connecting import Borrow, acquired, kept, translated
 from bowei.records.failures import StoreAway
-from bowei.records.group_commit import GroupCommit
+from bowei.records.group_commit import Commit, GroupCommit
 from bowei.records.holding import (
     Candidate,
     Decision,
@@ -48,7 +50,7 @@ class PostgresHoldBook(HoldBook):
     def __init__(self, pool: asyncpg.Pool, *, writers: int = 1, queue_limit: int = 2_000) -> None:
         self._pool = pool
         self._placing: GroupCommit[PlaceRequest, Decision] = GroupCommit(
-            self._place_batch,
+            self._writing,
             keys=lambda request: (f"id:{request.diversion_id}", f"driver:{request.driver_id}"),
             writers=writers,
             queue_limit=queue_limit,
@@ -68,19 +70,26 @@ class PostgresHoldBook(HoldBook):
     async def place(self, request: PlaceRequest) -> Decision:
         return await self._placing.submit(request)
 
-    async def _place_batch(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Commit[PlaceRequest, Decision]]:
+        async with kept(self._pool) as borrow:
+            yield partial(self._place_batch, borrow)
+
+    async def _place_batch(self, borrow: Borrow, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
         try:
-            return await _outliving_a_deadlock(lambda: self._place_once(batch))
+            return await _outliving_a_deadlock(lambda: self._place_once(borrow, batch))
         except StoreAway as error:
             if not isinstance(error.__cause__, asyncpg.exceptions.LockNotAvailableError):
                 raise
             # One lot that somebody keeps locked must not fail the others.
-            return await self._place_together(batch, passes_by=True)
+            return await self._place_together(borrow, batch, passes_by=True)
 
-    async def _place_once(self, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
-        return [await self._place_alone(batch[0])] if len(batch) == 1 else await self._place_together(batch)
+    async def _place_once(self, borrow: Borrow, batch: Sequence[PlaceRequest]) -> Sequence[Decision | Exception]:
+        if len(batch) == 1:
+            return [await self._place_alone(borrow, batch[0])]
+        return await self._place_together(borrow, batch)
 
-    async def _place_alone(self, request: PlaceRequest) -> Decision:
+    async def _place_alone(self, borrow: Borrow, request: PlaceRequest) -> Decision:
         rows = await self._fetch(
             "SELECT * FROM bowei.place_one($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)",
             request.diversion_id,
@@ -92,11 +101,12 @@ class PostgresHoldBook(HoldBook):
             [candidate.agreement_id for candidate in request.candidates],
             [str(candidate.space_class) for candidate in request.candidates],
             [candidate.lifetime.total_seconds() for candidate in request.candidates],
+            borrow=borrow,
         )
         return _decision(rows[0])
 
     async def _place_together(
-        self, batch: Sequence[PlaceRequest], *, passes_by: bool = False
+        self, borrow: Borrow, batch: Sequence[PlaceRequest], *, passes_by: bool = False
     ) -> Sequence[Decision | Exception]:
         options: dict[tuple[AgreementId, SpaceClass], int] = {}
         requests: list[int] = []
@@ -123,6 +133,7 @@ class PostgresHoldBook(HoldBook):
             chosen,
             lifetimes,
             passes_by,
+            borrow=borrow,
         )
         return [StoreAway("the lot is locked") if row["outcome"] == "lot_locked" else _decision(row) for row in rows]
 
@@ -222,8 +233,8 @@ class PostgresHoldBook(HoldBook):
         rows = await _outliving_a_deadlock(lambda: self._fetch(statement, *arguments))
         return _decision(rows[0])
 
-    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async with acquired(self._pool) as connection:
+    async def _fetch(self, statement: str, *arguments: object, borrow: Borrow | None = None) -> list[asyncpg.Record]:
+        async with borrow() if borrow else acquired(self._pool) as connection:
             with translated():
                 return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
 

@@ -1,7 +1,9 @@
 """The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0003)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 import msgspec
@@ -10,8 +12,8 @@ from typing_extensions import override
 from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import LotState, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
-from bowei.records.connecting import acquired, translated
-from bowei.records.group_commit import GroupCommit
+from bowei.records.connecting import Borrow, acquired, kept, translated
+from bowei.records.group_commit import Commit, GroupCommit
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 
 _TIMEOUT_S = 5.0
@@ -23,7 +25,7 @@ class PostgresReportJournal(ReportJournal):
     def __init__(self, pool: asyncpg.Pool, *, writers: int = 2, queue_limit: int = 2_000) -> None:
         self._pool = pool
         self._recording: GroupCommit[Sequence[Judged], Sequence[Recorded]] = GroupCommit(
-            self._record_batch,
+            self._writing,
             keys=lambda judged: {one.observation.lot_id for one in judged},
             writers=writers,
             most=50,
@@ -38,10 +40,15 @@ class PostgresReportJournal(ReportJournal):
     async def record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         return await self._recording.submit(judged)
 
-    async def _record_batch(self, batch: Sequence[Sequence[Judged]]) -> Sequence[Sequence[Recorded]]:
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[Commit[Sequence[Judged], Sequence[Recorded]]]:
+        async with kept(self._pool) as borrow:
+            yield partial(self._record_batch, borrow)
+
+    async def _record_batch(self, borrow: Borrow, batch: Sequence[Sequence[Judged]]) -> Sequence[Sequence[Recorded]]:
         flat = [one for judged in batch for one in judged]
         answers: list[Recorded | None] = [None] * len(flat)
-        async with acquired(self._pool) as connection:
+        async with borrow() as connection:
             with translated():
                 rounds = _rounds(flat)
                 if len(rounds) == 1:

@@ -43,7 +43,7 @@ def settings_from(environment: Environment) -> Settings:
         citybrain=environment.flag("BOWEI_CITYBRAIN"),
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
-        most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=2, most=100),
+        most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=3, most=100),
         feeds=_feeds(environment),
     )
 

@@ -61,10 +61,13 @@ _COMMIT_LATER = """
         return rows
 """
 
-_FETCH = "    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:\n"
+_FETCH = (
+    "    async def _fetch(self, statement: str, *arguments: object, borrow: Borrow | None = None)"
+    " -> list[asyncpg.Record]:\n"
+)
 _DUE = "WHERE lot_id = ANY (lots) AND state = 'held' AND expires_at <= at\n"
 _LOCK_LOTS = "PERFORM 1 FROM bowei.lot_promise WHERE lot_id = ANY (lots) ORDER BY lot_id FOR UPDATE;"
-_LOCK_LOTS_OF_ONE = "PERFORM 1 FROM bowei.lot_promise AS l WHERE l.lot_id = ANY (lots) ORDER BY l.lot_id FOR UPDATE;"
+_LOCK_LOTS_OF_ONE = "        ORDER BY l.lot_id FOR UPDATE);"
 _TOMBSTONE = "LEFT JOIN bowei.given_up g ON g.diversion_id = q.diversion_id"
 
 PLANTED_BUGS = (
@@ -149,7 +152,7 @@ PLANTED_BUGS = (
         "campaign",
         (
             Change(_PROMISING, _LOCK_LOTS, "PERFORM 1;"),
-            Change(_PROMISING, _LOCK_LOTS_OF_ONE, "PERFORM 1;"),
+            Change(_PROMISING, _LOCK_LOTS_OF_ONE, _LOCK_LOTS_OF_ONE.replace(" FOR UPDATE", "")),
             Change(_PROMISING, "ORDER BY p.lot_id FOR UPDATE SKIP LOCKED", "ORDER BY p.lot_id"),
             Change(_LEDGER, "CHECK (held BETWEEN 0 AND capacity)", "CHECK (true)"),
         ),

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from bowei.records.connecting import acquired, connect, disconnect, translated
+from bowei.records.connecting import acquired, connect, disconnect, kept, translated
 from bowei.records.failures import OutcomeUnknown, StoreAway
 
 
@@ -45,6 +45,45 @@ async def sleeping(operator: asyncpg.Connection) -> None:
 async def test_a_connection_goes_back_and_is_used_again(pool: asyncpg.Pool) -> None:
     """Where nothing went wrong no connection is thrown away."""
     assert await backend_of(pool) == await backend_of(pool)
+
+
+async def test_a_kept_connection_is_the_same_at_every_use_and_goes_back_at_the_end(pool: asyncpg.Pool) -> None:
+    """A writer pays for borrowing once; nobody else gets it meanwhile, and everybody afterwards."""
+    async with kept(pool) as borrow:
+        async with borrow() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+        with pytest.raises(StoreAway):
+            await backend_of(pool)
+        async with borrow() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") == pid
+    assert await backend_of(pool) == pid
+
+
+async def test_a_kept_connection_that_was_lost_between_two_uses_is_replaced(
+    pool: asyncpg.Pool, fresh_database: str
+) -> None:
+    """A server that was started again meanwhile fails nobody."""
+    operator = await asyncpg.connect(fresh_database)
+    async with kept(pool) as borrow:
+        async with borrow() as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _: lost.set())
+        await operator.execute("SELECT pg_terminate_backend($1)", pid)
+        await asyncio.wait_for(lost.wait(), timeout=5)
+        async with borrow() as connection:
+            assert await connection.fetchval("SELECT pg_backend_pid()") != pid
+    await operator.close()
+
+
+async def test_a_connection_goes_back_without_asking_the_server(pool: asyncpg.Pool, fresh_database: str) -> None:
+    """No answer waits for a round trip that cleans: the last that the server heard is what was asked."""
+    operator = await asyncpg.connect(fresh_database)
+    pid = await backend_of(pool)
+    await run(pool, "SELECT 'what was asked'")
+    heard = await operator.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", pid)
+    assert heard == "SELECT 'what was asked'"
+    await operator.close()
 
 
 async def test_a_statement_refused_by_the_server_is_no_doubt(pool: asyncpg.Pool) -> None:

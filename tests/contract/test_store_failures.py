@@ -43,6 +43,8 @@ async def waiting_backend(connection: asyncpg.Connection) -> int:
     """Wait until a backend waits for a lock, and give its number."""
     deadline = datetime.now(UTC) + timedelta(seconds=5)
     while datetime.now(UTC) < deadline:
+        # Within a transaction Postgres shows what it showed at the first look.
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
         backend = await connection.fetchval(
             "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )

@@ -1,12 +1,13 @@
 """Group commit: who waits shares the next commit, in order, and everyone hears the end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 
 from bowei.records.failures import Overloaded, StoreAway
-from bowei.records.group_commit import GroupCommit
+from bowei.records.group_commit import Commit, GroupCommit
 
 
 class Ledger:
@@ -16,6 +17,16 @@ class Ledger:
         self.batches: list[list[str]] = []
         self.open = asyncio.Event()
         self.begun = asyncio.Event()
+        self.gone = asyncio.Event()
+        self.writers = 0
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Commit[str, str]]:
+        """Give what commits, and count the writers that are there."""
+        self.writers += 1
+        yield self.commit
+        self.writers -= 1
+        self.gone.set()
 
     async def commit(self, batch: Sequence[str]) -> Sequence[str]:
         """Remember the batch, and answer when the ledger is open."""
@@ -34,10 +45,12 @@ async def ledger() -> Ledger:
 
 
 def grouping(
-    ledger: Ledger, *, most: int = 200, queue_limit: int = 100, patience_s: float = 5.0
+    ledger: Ledger, *, most: int = 200, queue_limit: int = 100, patience_s: float = 5.0, stays_s: float = 1.0
 ) -> GroupCommit[str, str]:
     """Group words by their letters: two words that share one may not stand in one batch."""
-    return GroupCommit(ledger.commit, keys=set, most=most, queue_limit=queue_limit, patience_s=patience_s)
+    return GroupCommit(
+        ledger.writing, keys=set, most=most, queue_limit=queue_limit, patience_s=patience_s, stays_s=stays_s
+    )
 
 
 async def waiting(group: GroupCommit[str, str], ledger: Ledger, *words: str) -> list[asyncio.Task[str]]:
@@ -129,3 +142,42 @@ async def test_closing_lets_the_commit_in_flight_finish_and_refuses_the_rest(led
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert answers[0] == "A"
     assert isinstance(answers[1], Overloaded)
+
+
+async def test_a_writer_stays_for_the_next_request_and_takes_it_at_once(ledger: Ledger) -> None:
+    """What it keeps is there for whoever comes soon."""
+    ledger.open.set()
+    group = grouping(ledger, stays_s=60.0)
+    async with asyncio.timeout(5):
+        for word in "abc":
+            assert await group.submit(word) == word.upper()
+            assert ledger.writers == 1
+
+
+async def test_a_writer_goes_when_nobody_comes(ledger: Ledger) -> None:
+    """What it kept is given back after a quiet moment."""
+    ledger.open.set()
+    await grouping(ledger, stays_s=0.0).submit("a")
+    async with asyncio.timeout(5):
+        await ledger.gone.wait()
+
+
+async def test_a_request_that_comes_just_as_the_writer_goes_is_committed(ledger: Ledger) -> None:
+    """However many turns of the loop after the last answer it comes, somebody takes it."""
+    ledger.open.set()
+    group = grouping(ledger, stays_s=0.0)
+    for turns in [*range(12)] * 10:
+        async with asyncio.timeout(5):
+            assert await group.submit("a") == "A"
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+
+async def test_closing_sends_home_a_writer_that_stays(ledger: Ledger) -> None:
+    """A process stops at once, and its connection is given back."""
+    ledger.open.set()
+    group = grouping(ledger, stays_s=60.0)
+    await group.submit("a")
+    async with asyncio.timeout(2):
+        await group.close()
+    assert ledger.writers == 0
