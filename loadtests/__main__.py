@@ -1,8 +1,9 @@
 """The command `make bench`."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+
+import uvloop
 
 from loadtests.account import Row, keep, show
 from loadtests.ledger import measure as measure_ledger
@@ -24,4 +25,4 @@ async def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1:]))
+    uvloop.run(main(sys.argv[1:]))  # the loop of the services
