@@ -30,8 +30,9 @@ class ReadsLiveState(Protocol):
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:
-        """Listen to the news; entering means that nothing from now on is missed.
+        """Listen to the news; entering means that nothing from now on is missed, and nothing from before is heard.
 
+        What one process told is heard once, in the order told, as long as no server is lost.
         The iterator gives an empty Change at least once a second, so that silence and loss can be told apart.
         """
         ...

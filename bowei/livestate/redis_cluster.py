@@ -5,7 +5,6 @@ after a lost connection the map of slots is read again, and commands refused wit
 """
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -58,22 +57,20 @@ class ClusterServers(RedisServers):
 
     @override
     async def publish(self, channel: str, message: str) -> None:
-        # Nodes pass news on to each other, so any will do.
         with self._looking_for_loss():
-            node = random.choice(await self._masters())  # noqa: S311 (spreading, not a secret)
-            _raise_first(await self._pipelined([(("PUBLISH", channel, message), node)]))
+            _raise_first(await self._pipelined([(("PUBLISH", channel, message), await self._teller_of(channel))]))
 
     @override
     @asynccontextmanager
     async def listen(self, channel: str) -> AsyncIterator[Listening]:
         with self._looking_for_loss():
-            node = random.choice(await self._masters())  # noqa: S311 (spreading, not a secret)
+            node = await self._teller_of(channel)
         async with AsyncExitStack() as stack:
             client = self._make_single(node.host, int(node.port))
             stack.push_async_callback(client.aclose)
             with self._looking_for_loss():
                 pubsub = await stack.enter_async_context(subscription(client, channel))
-            yield _ClusterListening(pubsub, self, node.name)
+            yield _ClusterListening(pubsub, self, channel, node.name)
 
     @override
     async def identity(self) -> str:
@@ -91,9 +88,10 @@ class ClusterServers(RedisServers):
     async def close(self) -> None:
         await self._cluster.aclose()
 
-    def has_node(self, name: str) -> bool:
-        """Say whether a node is one of the cluster's, as far as is known."""
-        return self._cluster.get_node(node_name=name) is not None
+    async def told_elsewhere(self, channel: str, name: str) -> bool:
+        """Say whether another node than this one tells a channel's news now, as far as is known."""
+        with self._looking_for_loss():
+            return bool((await self._teller_of(channel)).name != name)
 
     async def _pipelined(
         self, commands: Sequence[tuple[Command, ClusterNode | None]], *, follow: bool = False
@@ -106,6 +104,18 @@ class ClusterServers(RedisServers):
             else:
                 pipe.execute_command(*command, target_nodes=node)
         return await pipe.execute(raise_on_error=False, allow_redirections=follow)
+
+    async def _teller_of(self, channel: str) -> ClusterNode:
+        """Give the node that tells a channel's news: the master of the channel's name, were it a key.
+
+        Nodes pass news on to each other, but late: what is told at two of them may be heard in another order, or after
+        a later subscription. At one node it is heard as it was told.
+        """
+        await self._know_masters()
+        node = self._cluster.get_node_from_key(channel)
+        if node is None:
+            raise ConnectionLost("no node tells this channel's news")
+        return node
 
     async def _masters(self) -> list[ClusterNode]:
         await self._know_masters()
@@ -150,15 +160,16 @@ class ClusterServers(RedisServers):
 
 
 class _ClusterListening(PubSubListening):
-    def __init__(self, pubsub: Any, servers: ClusterServers, node: str) -> None:  # noqa: ANN401 (untyped by redis-py)
+    def __init__(self, pubsub: Any, servers: ClusterServers, channel: str, node: str) -> None:  # noqa: ANN401 (untyped by redis-py)
         super().__init__(pubsub)
         self._servers = servers
+        self._channel = channel
         self._node = node
 
     @override
     async def outdated(self) -> bool:
-        # A node that was taken out of the cluster lives on in silence.
-        return not self._servers.has_node(self._node)
+        # A node that was demoted still passes on what others tell; one that was taken out lives on in silence.
+        return await self._servers.told_elsewhere(self._channel, self._node)
 
 
 def _raise_first(answers: Sequence[Any]) -> None:

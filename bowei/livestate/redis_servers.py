@@ -46,7 +46,7 @@ class RedisServers(Protocol):
         ...
 
     async def publish(self, channel: str, message: str) -> None:
-        """Tell all who listen."""
+        """Tell all who listen, in the order told."""
         ...
 
     def listen(self, channel: str) -> AbstractAsyncContextManager[Listening]:

@@ -269,23 +269,30 @@ async def test_the_directory_comes_back_as_it_was_put(room: Room) -> None:
 
 
 async def test_readers_hear_of_every_change(room: Room) -> None:
-    """From the moment of listening on: reports, promises, a whole copy and the directory. News may come twice."""
+    """From the moment of listening on, and nothing else: reports, promises, a whole copy and the directory."""
     async with room.live_state.changes() as news, asyncio.timeout(10):
         await room.live_state.show_reports({MALL: FULL_REPORT})
-        await hears_of(news, Change(lots=frozenset({MALL})))
+        assert await next_news(news) == Change(lots=frozenset({MALL}))
         await room.live_state.show_promises({MALL: FULL_PROMISE, OFFICE: FULL_PROMISE})
-        await hears_of(news, Change(lots=frozenset({MALL, OFFICE})))
+        assert await next_news(news) == Change(lots=frozenset({MALL, OFFICE}))
         await room.live_state.show_directory(directory())
-        await hears_of(news, Change(directory=True))
+        assert await next_news(news) == Change(directory=True)
         await room.live_state.copy_promises({OFFICE: FULL_PROMISE}, directory(), ledger=LEDGER)
-        await hears_of(news, Change(directory=True), Change(lots=frozenset({OFFICE})))
+        assert [await next_news(news), await next_news(news)] == [
+            Change(directory=True),
+            Change(lots=frozenset({OFFICE})),
+        ]
 
 
-async def hears_of(news: AsyncIterator[Change], *wanted: Change) -> None:
-    """Listen until all that is wanted was heard, in any order; the caller limits the time."""
-    missing = set(wanted)
-    while missing:
-        missing.discard(await next_news(news))
+async def test_news_is_heard_in_the_order_told_and_none_from_before(room: Room) -> None:
+    """Also where nobody waits between two, and where something was told just before somebody began to listen."""
+    told = [LotId(f"lot-{number}") for number in range(50)]
+    for _ in range(3):
+        await room.live_state.show_reports({MALL: FULL_REPORT})
+        async with room.live_state.changes() as news, asyncio.timeout(10):
+            for lot_id in told:
+                await room.live_state.show_promises({lot_id: FULL_PROMISE})
+            assert [(await next_news(news)).lots for _ in told] == [{lot_id} for lot_id in told]
 
 
 async def test_silence_is_told_from_loss(room: Room) -> None:
