@@ -18,6 +18,9 @@ from bowei.livestate.reading import Change, ReadsLiveState
 
 _log = logging.getLogger(__name__)
 
+CURRENT_FOR_S = 3.0
+"""The live state gives a sign of life every second; after three missed ones a copy is no longer current."""
+
 _READ_WHOLE_EVERY_S = 15.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _UNKNOWN = LotNow(None)
@@ -26,11 +29,11 @@ _UNKNOWN = LotNow(None)
 class LiveMirror:
     """The copy. Run `run` as a task for as long as it is read."""
 
-    def __init__(self, live_state: ReadsLiveState) -> None:
+    def __init__(self, live_state: ReadsLiveState, *, current_for_s: float = CURRENT_FOR_S) -> None:
         self._live_state = live_state
+        self._current_for_s = current_for_s
         self._directory = Directory.empty()
         self._lots: dict[LotId, LotNow] = {}
-        self._changed_at: dict[LotId, int] = {}
         self._serial = 0
         self._changed = asyncio.Event()
         self._current_until: float | None = None
@@ -57,13 +60,13 @@ class LiveMirror:
         """For how many real seconds the copy has not been known to be current; None before it was ever read."""
         return None if self._current_until is None else max(0.0, time.monotonic() - self._current_until)
 
+    def is_current(self) -> bool:
+        """Say whether the live state has given a sign of life lately."""
+        return self.age_s is not None and self.age_s <= self._current_for_s
+
     def lot(self, lot_id: LotId) -> LotNow:
         """Give what is shown of one lot."""
         return self._lots.get(lot_id, _UNKNOWN)
-
-    def changed_since(self, serial: int) -> set[LotId]:
-        """List the lots that changed after `serial`."""
-        return {lot_id for lot_id, changed_at in self._changed_at.items() if changed_at > serial}
 
     async def wait_change(self, serial: int, timeout_s: float) -> bool:
         """Wait until something changes after `serial`; False where nothing did in time."""
@@ -121,25 +124,23 @@ class LiveMirror:
             for gone in self._lots.keys() - directory.lots.keys():
                 del self._lots[gone]
             self._directory = directory
-            self._note(directory.lots)
+            self._note()
         self._current_until = time.monotonic()
         self._loaded.set()
 
     def _take(self, lots: Mapping[LotId, LotNow]) -> None:
         # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.
-        changed = []
+        changed = False
         for lot_id, shown in lots.items():
             known = self._lots.get(lot_id, _UNKNOWN)
             now = LotNow(shown.report or known.report, shown.promise if shown.promise.version else known.promise)
             if now != known:
                 self._lots[lot_id] = now
-                changed.append(lot_id)
+                changed = True
         if changed:
-            self._note(changed)
+            self._note()
 
-    def _note(self, lot_ids: Mapping[LotId, object] | list[LotId]) -> None:
+    def _note(self) -> None:
         self._serial += 1
-        for lot_id in lot_ids:
-            self._changed_at[lot_id] = self._serial
         self._changed.set()
         self._changed = asyncio.Event()

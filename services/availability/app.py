@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from bowei.domain.clock import Clock
-from bowei.livestate.mirror import LiveMirror
+from bowei.livestate.mirror import CURRENT_FOR_S, LiveMirror
 from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
@@ -48,6 +48,7 @@ class Parts:
     pace: Pace
     most_streams: int
     frame_gap_s: float = 1.0
+    current_for_s: float = CURRENT_FOR_S
     close: Callable[[], Awaitable[None]] | None = None
 
 
@@ -76,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 def assemble(parts: Parts) -> FastAPI:
     """Put an app together; its lifespan starts and stops what it works with."""
-    mirror = LiveMirror(parts.live_state)
+    mirror = LiveMirror(parts.live_state, current_for_s=parts.current_for_s)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -121,9 +122,7 @@ def assemble(parts: Parts) -> FastAPI:
     app.include_router(router)
 
     async def live_state_away() -> str | None:
-        age_s = mirror.age_s
-        in_contact = age_s is not None and age_s < parts.pace.in_contact_s
-        return None if in_contact else "no sign of life"
+        return None if mirror.is_current() else "no sign of life"
 
     def nothing_to_show() -> str | None:
         wiring = getattr(app.state, "wiring", None)

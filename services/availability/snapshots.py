@@ -31,8 +31,6 @@ class Pace:
 
     tick_s: float = 1.0
     shortest_s: float = 0.1
-    in_contact_s: float = 3.0
-    """The live state gives a sign of life each second; after three without one the copy is no longer current."""
     stale_after_s: float = 10.0
 
 
@@ -125,12 +123,11 @@ class Snapshots:
             self._agreements = _by_lot(directory)
         lots = self._lots(directory, before, now)
         gates = self._gates(directory, lots, before, now)
-        age_s = self._mirror.age_s or 0.0
         after = _following(
             before,
             at=now,
-            as_of=now if before is None or age_s < self._pace.in_contact_s else before.as_of,
-            stale=age_s >= self._pace.stale_after_s,
+            as_of=now if before is None or self._mirror.is_current() else before.as_of,
+            stale=(self._mirror.age_s or 0.0) >= self._pace.stale_after_s,
             directory=directory,
             lots=lots,
             gates=gates,

@@ -12,14 +12,11 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId
 from bowei.domain.offering import NOTHING_PROMISED
-from bowei.livestate.mirror import LiveMirror
+from bowei.livestate.mirror import CURRENT_FOR_S, LiveMirror
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import HoldBook
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
-
-MIRROR_CURRENT_S = 3.0
-"""The mirror hears a sign of life every second; three missed ones and the ledger is asked instead."""
 
 _LEDGER_READ_EVERY_S = 1.0
 
@@ -49,28 +46,22 @@ class Hints:
 
     async def known(self) -> Known:
         """Give what is known now; never fails, but may be old, or nothing (`source` says so)."""
-        if self._mirror_is_current():
+        if self._mirror.is_current():
             return Known(self._mirror.directory, self._mirror.lots, "mirror")
         async with self._asking:  # whoever waits here shares the reading of the one before
-            if not self._mirror_is_current() and time.monotonic() - self._asked_at >= _LEDGER_READ_EVERY_S:
+            if not self._mirror.is_current() and time.monotonic() - self._asked_at >= _LEDGER_READ_EVERY_S:
                 await self._ask_ledger()
         return self._youngest()
-
-    def _mirror_is_current(self) -> bool:
-        age_s = self._mirror.age_s
-        return age_s is not None and age_s <= MIRROR_CURRENT_S
 
     def _youngest(self) -> Known:
         mirror_age_s, ledger_age_s = self._mirror.age_s, time.monotonic() - self._from_ledger_at
         if self._from_ledger is not None and (mirror_age_s is None or ledger_age_s < mirror_age_s):
-            current = ledger_age_s <= MIRROR_CURRENT_S
+            current = ledger_age_s <= CURRENT_FOR_S
             found = self._from_ledger
             return found if current else Known(found.directory, found.lots, "ledger_stale")
         if mirror_age_s is None:
             return Known(Directory.empty(), {}, "nothing")
-        return Known(
-            self._mirror.directory, self._mirror.lots, "mirror" if self._mirror_is_current() else "mirror_stale"
-        )
+        return Known(self._mirror.directory, self._mirror.lots, "mirror" if self._mirror.is_current() else "mirror_stale")
 
     async def _ask_ledger(self) -> None:
         try:

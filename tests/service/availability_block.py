@@ -30,7 +30,8 @@ MONDAY_MORNING = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 """08:30 in Hangzhou."""
 FIRST, SECOND = HospitalId("first-hospital"), HospitalId("second-hospital")
 OWN, MALL, TOWER, SQUARE = LotId("first-own"), LotId("gonglian-cc"), LotId("tower"), LotId("square")
-PACE = Pace(tick_s=0.02, shortest_s=0.005, in_contact_s=1.3, stale_after_s=1.6)
+PACE = Pace(tick_s=0.02, shortest_s=0.005, stale_after_s=1.6)
+CURRENT_FOR_S = 1.3
 PATIENCE_S = 5.0
 
 
@@ -148,7 +149,15 @@ async def running_block(*, most_streams: int = 10, frame_gap_s: float = 0.02) ->
         return clock
 
     app = assemble(
-        Parts(live_state, find_clock, AirTravelTimes(), PACE, most_streams=most_streams, frame_gap_s=frame_gap_s)
+        Parts(
+            live_state,
+            find_clock,
+            AirTravelTimes(),
+            PACE,
+            most_streams=most_streams,
+            frame_gap_s=frame_gap_s,
+            current_for_s=CURRENT_FOR_S,
+        )
     )
     transport = httpx2.ASGITransport(app=app)
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://b") as client:
