@@ -111,6 +111,13 @@ class PostgresReportJournal(ReportJournal):
                 found[LotId(row["r"]["lot_id"])] = report
         return found
 
+    @override
+    async def now(self) -> datetime:
+        async with acquired(self._pool) as connection:
+            with translated():
+                now: datetime = await connection.fetchval("SELECT bowei.now()", timeout=_TIMEOUT_S)
+        return now
+
 
 def _rounds(flat: Sequence[Judged]) -> list[list[int]]:
     """Split into rounds in which each lot stands once, keeping each lot's order."""

@@ -54,3 +54,7 @@ class ReportJournal(Protocol):
     async def reports(self) -> Mapping[LotId, Report]:
         """Give every lot's newest believed report."""
         ...
+
+    async def now(self) -> datetime:
+        """Ask the ledger's own clock."""
+        ...

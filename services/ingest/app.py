@@ -100,7 +100,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
 
         async def ask_ledger() -> str | None:
-            await register.directory_version()
+            measures.clock_skew.set((clock.now() - await journal.now()).total_seconds())
             return None
 
         async def ask_live_state() -> str | None:

@@ -61,6 +61,11 @@ class Measures:
             buckets=_LAG_BUCKETS_S,
             registry=registry,
         )
+        self.clock_skew = Gauge(
+            "bowei_clock_skew_seconds",
+            "How far does this process's clock run ahead of the ledger's? Measured at each look at /metrics.",
+            registry=registry,
+        )
         self._last_heard = Gauge(
             "bowei_ingest_source_last_heard_timestamp_seconds",
             "When was each source last heard, seconds since 1970 by Bowei's clock?",

@@ -65,7 +65,7 @@ class Receiving:
         self, said: Sequence[Observation], *, capacity_of: Callable[[LotId], int], way: Way
     ) -> list[Verdict]:
         """Take in observations, in the order given; one verdict each. `capacity_of` gives the registered capacity."""
-        now = self._clock.now()
+        now = await self._now(one.observed_at for one in said)
         verdicts = [judge(one, registered_capacity=capacity_of(one.lot_id), now=now) for one in said]
         kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not Outcome.REJECTED]
         if kept:
@@ -78,7 +78,7 @@ class Receiving:
 
     async def passages(self, passed: Sequence[Passage], *, moves_count: bool, way: Way) -> list[Verdict]:
         """Take in passages; those of one lot in the order given. `moves_count`: see ReportJournal."""
-        latest = self._clock.now() + FUTURE_TOLERANCE
+        latest = await self._now(one.passed_at for one in passed) + FUTURE_TOLERANCE
         verdicts = [
             Verdict(Outcome.REJECTED, "future_time") if one.passed_at > latest else Verdict(Outcome.APPLIED)
             for one in passed
@@ -107,6 +107,14 @@ class Receiving:
             self._measures.signed(one.sign)
             if one.sign is not Sign.COMMS_LOST:
                 self._measures.heard(one.source_id, self._clock.now())
+
+    async def _now(self, said_at: Iterable[datetime]) -> datetime:
+        """Give the present instant; where something seems to come from the future, by the ledger's clock.
+
+        This process' own may be behind, and a true report must not be turned away for it.
+        """
+        now = self._clock.now()
+        return await self._journal.now() if max(said_at, default=now) > now + FUTURE_TOLERANCE else now
 
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:

@@ -61,7 +61,9 @@ class Hints:
             return found if current else Known(found.directory, found.lots, "ledger_stale")
         if mirror_age_s is None:
             return Known(Directory.empty(), {}, "nothing")
-        return Known(self._mirror.directory, self._mirror.lots, "mirror" if self._mirror.is_current() else "mirror_stale")
+        return Known(
+            self._mirror.directory, self._mirror.lots, "mirror" if self._mirror.is_current() else "mirror_stale"
+        )
 
     async def _ask_ledger(self) -> None:
         try:

@@ -264,9 +264,10 @@ async def test_a_driver_who_gave_up_may_ask_under_a_new_id(block: Block) -> None
 
 
 async def test_the_ledger_tells_its_own_time(block: Block) -> None:
-    """Shows that everyone can ask the one clock."""
+    """Shows that everyone can ask the one clock: who promises, and who records."""
     await block.pass_time(seconds=7)
     assert await block.book.now() == block.now
+    assert await block.journal.now() == block.now
 
 
 async def test_the_ledger_keeps_its_identity(block: Block) -> None:

@@ -91,6 +91,12 @@ class LosableJournal(ReportJournal):
             raise self.failing
         return await self._journal.reports()
 
+    @override
+    async def now(self) -> datetime:
+        if self.failing is not None:
+            raise self.failing
+        return await self._journal.now()
+
 
 def a_lot(lot_id: LotId, capacity: int) -> Lot:
     """Give a mall by the lake."""
@@ -122,6 +128,8 @@ class IngestWorld:
 
     def __init__(self, live: InMemoryLiveState) -> None:
         self.clock = SteppedClock(NOW)
+        self.own_clock = SteppedClock(NOW)
+        """Of the process; `clock` is the ledger's."""
         self.records = InMemoryRecords(self.clock)
         self.register = InMemoryRegister(self.records)
         self.journal = LosableJournal(self.records)
@@ -151,7 +159,7 @@ class IngestWorld:
         await self.settle_in()
         self.measures = measures
         self.copying = Copying(self.journal, self.live, measures, look_every_s=0.01)
-        receiving = Receiving(self.journal, self.live, self.clock, measures, copy_again=self.copying.copy_again)
+        receiving = Receiving(self.journal, self.live, self.own_clock, measures, copy_again=self.copying.copy_again)
 
         async def there() -> str | None:
             return None
@@ -159,11 +167,11 @@ class IngestWorld:
         sources = Sources(self.register, monotonic=lambda: self.monotonic_s)
         yield Wiring(
             receiving=receiving,
-            intake=Intake(receiving, sources, self.clock, measures, self.plate_key),
+            intake=Intake(receiving, sources, self.own_clock, measures, self.plate_key),
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
             sources=sources,
-            clock=self.clock,
+            clock=self.own_clock,
             measures=measures,
             plate_key=self.plate_key,
             probes={"ledger": there, "live_state": there},
@@ -211,7 +219,8 @@ class IngestWorld:
 
     def step(self, seconds: float) -> None:
         """Let time pass."""
-        self.clock.step_to(self.clock.now() + timedelta(seconds=seconds))
+        for clock in (self.clock, self.own_clock):
+            clock.step_to(clock.now() + timedelta(seconds=seconds))
 
     def everything_kept(self) -> tuple[object, ...]:
         """Give all that a report could have changed, to compare."""

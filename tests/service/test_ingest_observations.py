@@ -1,8 +1,9 @@
 """Lots report their counts: what is recorded, what is shown, and what the sender is told."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import LotState, Outcome
@@ -13,12 +14,14 @@ from tests.service.ingest_app import (
     EMPORIUM,
     KEY,
     MALL,
+    NOW,
     OTHER_KEY,
     SUSPENDED_KEY,
     SlowLiveState,
     a_lot,
     ingest,
     observation,
+    passage,
     results,
     wait_until,
 )
@@ -149,6 +152,20 @@ async def test_half_a_minute_ahead_is_believed_and_a_second_more_is_not() -> Non
         ahead = await world.observe(observation(observed_at="2026-03-02T01:00:31Z"))
         assert results(ahead) == [("rejected", "future_time")]
         assert len(world.records.observations) == 1
+
+
+@pytest.mark.parametrize("behind", [timedelta(minutes=10), timedelta(hours=2)])
+async def test_a_clock_that_is_behind_turns_no_true_report_away(behind: timedelta) -> None:
+    """Proves that the ledger's clock says what comes from the future, not the one of the machine that was asked."""
+    async with ingest() as world:
+        world.clock.step_to(now := NOW + behind)
+        assert results(await world.report_passages(passage(passed_at=now.isoformat()))) == [("applied", None)]
+        assert results(await world.observe(observation(observed_at=now.isoformat()))) == [("applied", None)]
+        too_far = (now + timedelta(seconds=31)).isoformat()
+        assert results(await world.observe(observation(observed_at=too_far))) == [("rejected", "future_time")]
+        assert results(await world.report_passages(passage(passed_at=too_far))) == [("rejected", "future_time")]
+        world.journal.failing = StoreAway()
+        assert (await world.observe(observation(observed_at=now.isoformat()))).status_code == 503
 
 
 async def test_with_the_live_state_away_reports_are_recorded_acknowledged_and_shown_later() -> None:

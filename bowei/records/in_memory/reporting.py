@@ -125,6 +125,10 @@ class InMemoryReportJournal(ReportJournal):
     async def reports(self) -> Mapping[LotId, Report]:
         return dict(self._records.reports)
 
+    @override
+    async def now(self) -> datetime:
+        return self._records.now
+
 
 def _compare(said: Observation, last: Report | None) -> Outcome:
     """Say what becomes of a report that may be believed, next to the last one."""
