@@ -41,6 +41,7 @@ def check_all(history: History, ledger: Ledger) -> list[Violation]:
         _one_id_has_one_answer(history),
         _one_id_has_one_hold(history, ledger),
         _nobody_else_gets_in(history),
+        _nobody_is_locked_out(history),
         _steps_are_legal(ledger),
         _drivers_hold_one_at_a_time(ledger),
         _answers_are_of_their_time(history, ledger),
@@ -154,6 +155,13 @@ def _nobody_else_gets_in(history: History) -> Iterator[Violation]:
             yield "thief_answered", f"{attempt.what} {attempt.key}: {attempt.status}"
         if attempt.who == CHANGED and attempt.answered and attempt.code != "id_reused":
             yield "changed_body_answered", f"{attempt.key}: {attempt.status} {attempt.code}"
+
+
+def _nobody_is_locked_out(history: History) -> Iterator[Violation]:
+    """A driver's own token opens, whatever becomes of clocks."""
+    for attempt in _own(history):
+        if attempt.driver and attempt.status in {401, 403}:
+            yield "driver_locked_out", f"{attempt.what} {attempt.key}: {attempt.status} {attempt.code}"
 
 
 def _steps_are_legal(ledger: Ledger) -> Iterator[Violation]:

@@ -98,6 +98,8 @@ class History:
         self.unanswered: list[str] = []
         self.refusals_said: dict[str, int] = {}
         """By diversion: how many different holds were refused on arrival."""
+        self.measured_clocks = 0
+        """How often a process whose clock was wrong was asked how wrong, and could know."""
         self.violations: list[tuple[str, str]] = []
 
     def shown(self, real_s: float) -> datetime:

@@ -5,10 +5,9 @@ import contextlib
 import os
 import secrets
 import shutil
-import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,16 +33,19 @@ from services.local.servers.postgres_server import (
 from services.local.servers.redis_server import RedisPlace, start_redis, stop_redis
 from services.local.supervision import RestartBudget, Supervised, run_together
 from tests.campaign.block import SOURCE, scene
+from tests.campaign.clocks import WrongClocks, wrong_clocks
+from tests.campaign.disks import SmallDisk, small_disk
 from tests.campaign.proxying import Wire
 
 ROUTING, INGEST = ("routing-1", "routing-2"), ("ingest-1", "ingest-2")
 OTHERS = ("availability-1", "registry-1")
+KEEP_TIME = (*ROUTING, *INGEST, OTHERS[0])
+"""The services that look at a clock of their own."""
 SPEED = 40.0
 """The ledger's clock against this machine's: a hold of five minutes lasts 7.5 s."""
 
 _MONDAY_8H = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)
 _RESTART_AFTER_S = 0.2
-_DISK_BYTES = 640 * 1024 * 1024
 _READY_WITHIN_S = 60.0
 
 
@@ -93,8 +95,10 @@ class Machines:
     source_key: str = field(repr=False)
     driver_key: str = field(repr=False)
     admin_token: str = field(repr=False)
-    disk: Path | None
+    disk: SmallDisk | None
     """A small disk of its own that holds the ledger; None: it lies with everything else."""
+    clocks: WrongClocks | None
+    """Of the services in KEEP_TIME; None: they are right, always."""
 
     def processes_of_postgres(self) -> list[int]:
         """List the postmaster and its children."""
@@ -122,9 +126,10 @@ async def running_machines(*, own_disk: bool) -> AsyncIterator[Machines]:
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
         wires_at = sockets / "w"
         wires_at.mkdir(mode=0o700)
-        disk = stack.enter_context(_small_disk(folder)) if own_disk else None
+        disk = stack.enter_context(small_disk(folder)) if own_disk else None
+        clocks = stack.enter_context(wrong_clocks(folder.path))
         place = _postgres_place(folder, sockets, disk)
-        postgres = Supervised("postgres", partial(start_postgres, place), stop_postgres, _PromptRestarts())
+        postgres = Supervised("postgres", partial(_start_ledger, place, disk), stop_postgres, _PromptRestarts())
         valkeys = [_valkey(folder, sockets, number) for number in (1, 2)]
         await stack.enter_async_context(run_together([postgres, *(one.supervised for one in valkeys)]))
         await migrate(place.url)
@@ -136,7 +141,7 @@ async def running_machines(*, own_disk: bool) -> AsyncIterator[Machines]:
             await wire.open()
             stack.push_async_callback(wire.close)
         keys = {name: secrets.token_urlsafe(32) for name in ("DRIVER_KEY", "ADMIN_TOKEN", "PLATE_KEY")}
-        specs = _specs(place.url, str(sockets), wires_at, keys)
+        specs = _specs(place.url, str(sockets), wires_at, keys, clocks)
         services = await stack.enter_async_context(Processes(specs, folder, restarts_max=100_000))
         urls = {spec.name: spec.url for spec in specs}
         source_key = await _register(urls["registry-1"], keys["ADMIN_TOKEN"])
@@ -154,38 +159,21 @@ async def running_machines(*, own_disk: bool) -> AsyncIterator[Machines]:
             keys["DRIVER_KEY"],
             keys["ADMIN_TOKEN"],
             disk,
+            clocks,
         )
 
 
-@contextmanager
-def _small_disk(folder: DataFolder) -> Iterator[Path]:
-    disk = folder.path / "disk"
-    disk.mkdir()
-    options = f"size={_DISK_BYTES},mode=0755"
-    subprocess.run(["/bin/mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True, timeout=10)
-    try:
-        yield disk
-    finally:
-        subprocess.run(["/bin/umount", "-l", str(disk)], check=True, timeout=10)
+async def _start_ledger(place: PostgresPlace, disk: SmallDisk | None) -> Child:
+    if disk is not None:
+        await disk.bring_back()
+    return await start_postgres(place)
 
 
-def can_have_own_disk() -> bool:
-    """Try whether this user may make a small disk."""
-    if os.geteuid() != 0 or not Path("/bin/mount").exists():
-        return False
-    with throwaway_data_folder() as folder:
-        try:
-            with _small_disk(folder):
-                return True
-        except subprocess.CalledProcessError:
-            return False
-
-
-def _postgres_place(folder: DataFolder, sockets: Path, disk: Path | None) -> PostgresPlace:
+def _postgres_place(folder: DataFolder, sockets: Path, disk: SmallDisk | None) -> PostgresPlace:
     if not (found := find_postgres()):
         raise nothing_found("Postgres")
     place = place_for(folder, choose_server(folder, found), sockets)
-    return place if disk is None else replace(place, cluster=disk / "cluster")
+    return place if disk is None else replace(place, cluster=disk.folder / "cluster")
 
 
 def _valkey(folder: DataFolder, sockets: Path, number: int) -> Valkey:
@@ -214,7 +202,9 @@ async def _started_clock(url: str) -> ScaledClock:
     return clock
 
 
-def _specs(url: str, sockets: str, wires_at: Path, keys: dict[str, str]) -> tuple[ServiceSpec, ...]:
+def _specs(
+    url: str, sockets: str, wires_at: Path, keys: dict[str, str], clocks: WrongClocks | None
+) -> tuple[ServiceSpec, ...]:
     settings = {f"BOWEI_{name}": value for name, value in keys.items()} | {
         "BOWEI_REDIS_URL": f"unix://{wires_at / 'r'}",
         "BOWEI_ALLOW_DEMO": "1",
@@ -222,12 +212,21 @@ def _specs(url: str, sockets: str, wires_at: Path, keys: dict[str, str]) -> tupl
         "BOWEI_ROUTING_REQUESTS_PER_DRIVER": "1000000",
         "BOWEI_LOG_LEVEL": "WARNING",
     }
+
+    def of(name: str) -> dict[str, str]:
+        clock = clocks.environment(name) if clocks is not None and name in KEEP_TIME else {}
+        return {
+            **settings,
+            **clock,
+            "BOWEI_DATABASE_URL": url.replace(f"host={sockets}", f"host={wires_at / name}"),
+        }
+
     wanted = [
         ServiceSpec(
             name,
             f"services.{name.partition('-')[0]}",
             _first_port() + number,
-            settings | {"BOWEI_DATABASE_URL": url.replace(f"host={sockets}", f"host={wires_at / name}")},
+            of(name),
         )
         for number, name in enumerate((*ROUTING, *INGEST, *OTHERS))
     ]

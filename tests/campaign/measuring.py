@@ -27,6 +27,7 @@ def measured(history: History, *, seed: int, seconds: float, violations: Sequenc
         "seconds": round(seconds, 1),
         "faults": len(struck),
         "by_kind": dict(sorted(counted.items())),
+        "wrong_clocks_measured": history.measured_clocks,
         "faults_skipped": [f"{fault.kind}: {fault.skipped}" for fault in history.faults if fault.skipped],
         "operations": history.operations,
         "attempts": len(history.attempts),
@@ -67,19 +68,19 @@ def _p99_by_kind(attempts: Iterable[Attempt], faults: Iterable[Fault]) -> dict[s
 def _recovered(attempts: Iterable[Attempt], faults: Sequence[Fault]) -> dict[str, float]:
     """Give by kind the longest time from the dependency's return to an answer of every process that needs it.
 
-    Where another fault was mended in between, the time counts from then.
+    Where another fault was mended in between, the time counts from then; where nobody asked, from the first asking.
     """
-    answered: dict[str, list[Attempt]] = defaultdict(list)
+    asked: dict[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
-        if attempt.answered:
-            answered[attempt.process].append(attempt)
+        asked[attempt.process].append(attempt)
     longest: dict[str, float] = {}
     for fault in faults:
         for process in _affected(fault):
-            first = _first_after(answered[process], fault.returned_s)
+            first = _first_answer_after(asked[process], fault.returned_s)
             if first is None:
                 continue
             since_s = max(other.returned_s for other in faults if fault.returned_s <= other.returned_s <= first.ended_s)
+            since_s = max(since_s, min(one.began_s for one in asked[process] if one.ended_s > since_s))
             longest[fault.kind] = max(first.ended_s - since_s, longest.get(fault.kind, 0.0))
     return {kind: round(took_s, 2) for kind, took_s in sorted(longest.items())}
 
@@ -88,8 +89,8 @@ def _affected(fault: Fault) -> tuple[str, ...]:
     return (*ROUTING, *INGEST) if fault.target in {"postgres", "redis"} else (fault.target,)
 
 
-def _first_after(attempts: Sequence[Attempt], since_s: float) -> Attempt | None:
-    later = (one for one in attempts if one.began_s >= since_s)
+def _first_answer_after(attempts: Sequence[Attempt], since_s: float) -> Attempt | None:
+    later = (one for one in attempts if one.answered and one.began_s >= since_s)
     return min(later, key=lambda one: one.ended_s, default=None)
 
 
@@ -104,7 +105,7 @@ def _ms(seconds: float) -> float:
 def added_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Add the reports of many seeds up."""
     total: dict[str, Any] = {"seeds": len(reports)}
-    for name in ("seconds", "faults", "operations", "attempts", "unanswered"):
+    for name in ("seconds", "faults", "operations", "attempts", "unanswered", "wrong_clocks_measured"):
         total[name] = sum(report[name] for report in reports)
     for name in ("by_kind", "acknowledged", "violations"):
         added: dict[str, int] = defaultdict(int)

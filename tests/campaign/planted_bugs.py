@@ -87,6 +87,15 @@ PLANTED_BUGS = (
         ),
     ),
     PlantedBug(
+        "unsynced_log",
+        "Postgres leaves it to the kernel when its log reaches the disk",
+        "campaign",
+        (
+            Change("services/local/servers/postgres_server.py", '"fsync": "on"', '"fsync": "off"'),
+            Change(_CONNECTING, "        if value in unsafe:", "        if value in ():"),
+        ),
+    ),
+    PlantedBug(
         "no_idempotency",
         "a repeated id is taken for a new request",
         "campaign",
@@ -231,6 +240,30 @@ PLANTED_BUGS = (
                 "            raise\n        await self._show_recorded(recorded)\n",
                 "            return [Recorded(one.observation.lot_id, Outcome.APPLIED, None) for one in judged]\n"
                 "        await self._show_recorded(recorded)\n",
+            ),
+        ),
+    ),
+    PlantedBug(
+        "future_by_own_clock",
+        "what a lot reports is turned away as future by the clock of the process that was asked",
+        "campaign",
+        (
+            Change(
+                "services/ingest/receiving.py",
+                "await self._journal.now() if max(said_at, default=now) > now + FUTURE_TOLERANCE else now",
+                "now",
+            ),
+        ),
+    ),
+    PlantedBug(
+        "token_from_the_future",
+        "a driver's token does not open where the clock is behind the one that made it",
+        "campaign",
+        (
+            Change(
+                "services/routing/drivers.py",
+                "abs(datetime.now(UTC) - made_at) > TOKEN_LIFETIME",
+                "not timedelta() <= datetime.now(UTC) - made_at <= TOKEN_LIFETIME",
             ),
         ),
     ),

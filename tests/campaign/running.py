@@ -19,19 +19,22 @@ from services.routing.drivers import DriverTokens
 from tests.campaign.block import LOTS, QUIET
 from tests.campaign.calling import Caller, Request
 from tests.campaign.checking import Violation, by_kind, check_all
+from tests.campaign.disks import can_have_small_disk
 from tests.campaign.drivers import Driver
+from tests.campaign.faults import NEED_CLOCKS, NEED_DISK, flush_copy
 from tests.campaign.history import History
 from tests.campaign.ledger import Ledger, deadlocks, differences, kept_for_study, read_ledger
 from tests.campaign.lots import CarParks, Reporter
-from tests.campaign.machines import OTHERS, Machines, can_have_own_disk, running_machines
+from tests.campaign.machines import OTHERS, Machines, running_machines
 from tests.campaign.measuring import measured
-from tests.campaign.nemesis import Nemesis, flush_copy, plan
+from tests.campaign.nemesis import Nemesis, plan
 from tests.campaign.watching import watch_copy
 
 _DRIVERS = 36
 _CONVERGED_WITHIN_S = 15.0
 _ENDED_WITHIN_S = 60.0
 _LOOK_EVERY_S = 0.25
+_GOES_ON_S = 1.0
 _SAY_EVERY_S = 10.0
 _VIOLATIONS_SHOWN = 40
 
@@ -51,11 +54,13 @@ async def run_campaign(
     in the ledger, written where something was violated.
     """
     wanted = seed % 2 == 0 if own_disk is None else own_disk
-    has_disk = wanted and can_have_own_disk()
+    has_disk = wanted and can_have_small_disk()
     if wanted and not has_disk:
-        say("disk_full is left out: this user may not make a small disk of its own")
+        say(f"{' and '.join(sorted(NEED_DISK))} are left out: this user may not make a small disk of its own here")
     say(f"seed {seed}: starting {'with a small disk' if has_disk else ''}")
     async with running_machines(own_disk=has_disk) as machines:
+        if machines.clocks is None:
+            say(f"{', '.join(sorted(NEED_CLOCKS))} are left out: libfaketime is not installed")
         history = History(machines.clock)
         caller = Caller(machines.urls, history)
         try:
@@ -77,7 +82,8 @@ async def run_campaign(
 
 async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -> None:
     """Let people, lots and the nemesis live so long; then let all of it end by itself."""
-    history, stop, mended = caller.history, asyncio.Event(), asyncio.Event()
+    history = caller.history
+    calm, stop, mended = asyncio.Event(), asyncio.Event(), asyncio.Event()
     parks = CarParks(history)
     tokens = DriverTokens(machines.driver_key)
 
@@ -96,7 +102,8 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
             return living.create_task(_told(life))
 
         try:
-            striking = lives(nemesis.run(plan(seed, own_disk=machines.disk is not None), stop))
+            blows = plan(seed, own_disk=machines.disk is not None, own_clocks=machines.clocks is not None)
+            striking = lives(nemesis.run(blows, calm))
             people = [lives(driver.run(stop)) for driver in drivers]
             reporting = [lives(reporter.run(mended)) for reporter in reporters]
             reporting += [
@@ -105,14 +112,18 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
             watching = [lives(watch_copy(machines, history, mended)), lives(_look(machines, caller, mended))]
             watching.append(lives(_tell(history, mended)))
             await asyncio.sleep(seconds)
-            stop.set()
+            calm.set()
             async with asyncio.timeout(_ENDED_WITHIN_S):
-                await asyncio.gather(striking, *people)
+                await striking
+                await asyncio.sleep(_GOES_ON_S)  # so that somebody asks, to see how soon service is back
+                stop.set()
+                await asyncio.gather(*people)
             mended.set()
             async with asyncio.timeout(_ENDED_WITHIN_S):
                 await asyncio.gather(*reporting, *watching)
         finally:
             # Where one failed, all are cancelled; and what loses its cancellation still hears of the end.
+            calm.set()
             stop.set()
             mended.set()
 
