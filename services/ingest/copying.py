@@ -16,8 +16,8 @@ from bowei.records.reporting import ReportJournal
 from services.ingest.measures import Measures
 
 LOOK_EVERY_S = 1.0
-LONGEST_WAIT_S = 10.0
-"""Between attempts, however long the stores stay away."""
+LONGEST_WAIT_S = 4.0
+"""Between attempts, however long the stores stay away: service is to be back within 5 s of them."""
 _ONE_COPY_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,9 @@ class Copying:
         Raises:
             StoreFailure, LiveStateAway: it could not be done; the next look tries again.
         """
-        if not self._incomplete and await self._live.reports_copied():
+        # Asked in any case: while the live state is away nothing is read from the record for it.
+        copied = await self._live.reports_copied()
+        if copied and not self._incomplete:
             return
         # Cleared first: what can't be shown from here on may be missing in what is read now.
         self._incomplete = False

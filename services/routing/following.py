@@ -90,7 +90,8 @@ class Follower:
                 except LiveStateAway as error:
                     _log.warning("live_state_away", extra={"why": str(error)})
                     await asyncio.sleep(_LOOK_EVERY_S)
-                await following.wait(_LOOK_EVERY_S)
+                else:
+                    await following.wait(_LOOK_EVERY_S)
         finally:
             self._measures.following.set(0)
             await following.give_up()

@@ -5,6 +5,8 @@
     block         the small block that is registered        machines    servers and services, kept running
     drivers       ask, repeat, steal, come, go, give up     proxying    a wire that loses, delays and cuts
     lots          car parks with cars in them, reporting    nemesis     the faults, shuffled by the seed
+    disks         a disk that fills and loses power         faults      how each is struck and mended
+    clocks        wall clocks that jump
     calling       over HTTP, again until it is answered     watching    the copy, which never goes back
     history       what was asked and answered, and when     measuring   latency and recovery, by kind of fault
     ledger        what the ledger holds when all is over    replaying   each lot, grant by grant

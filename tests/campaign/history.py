@@ -98,6 +98,8 @@ class History:
         self.unanswered: list[str] = []
         self.refusals_said: dict[str, int] = {}
         """By diversion: how many different holds were refused on arrival."""
+        self.whole_at_s: list[float] = []
+        """When the copy was seen to be whole."""
         self.measured_clocks = 0
         """How often a process whose clock was wrong was asked how wrong, and could know."""
         self.violations: list[tuple[str, str]] = []

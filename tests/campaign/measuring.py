@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tests.campaign.checking import Violation, by_kind
+from tests.campaign.faults import COPY, LEDGER
 from tests.campaign.history import OWNER, Attempt, Fault, History
 from tests.campaign.machines import INGEST, ROUTING
 
@@ -38,6 +39,7 @@ def measured(history: History, *, seed: int, seconds: float, violations: Sequenc
         "p99_ms": _ms(_quantile(took, 0.99)),
         "p99_ms_by_kind": _p99_by_kind(own, struck),
         "recovered_within_s": _recovered(history.attempts, struck),
+        "copied_again_within_s": _copied_again(history.whole_at_s, struck),
         "violations": by_kind(violations),
     }
 
@@ -85,8 +87,21 @@ def _recovered(attempts: Iterable[Attempt], faults: Sequence[Fault]) -> dict[str
     return {kind: round(took_s, 2) for kind, took_s in sorted(longest.items())}
 
 
+def _copied_again(whole_at_s: Sequence[float], faults: Sequence[Fault]) -> dict[str, float]:
+    """Give by kind the longest time from the copy's return until it was whole; from the last mending in between."""
+    longest: dict[str, float] = {}
+    for fault in faults:
+        first = bisect_left(whole_at_s, fault.returned_s)
+        if fault.target != COPY or first == len(whole_at_s):
+            continue
+        whole_s = whole_at_s[first]
+        since_s = max(other.returned_s for other in faults if fault.returned_s <= other.returned_s <= whole_s)
+        longest[fault.kind] = max(whole_s - since_s, longest.get(fault.kind, 0.0))
+    return {kind: round(took_s, 2) for kind, took_s in sorted(longest.items())}
+
+
 def _affected(fault: Fault) -> tuple[str, ...]:
-    return (*ROUTING, *INGEST) if fault.target in {"postgres", "redis"} else (fault.target,)
+    return (*ROUTING, *INGEST) if fault.target in {LEDGER, COPY} else (fault.target,)
 
 
 def _first_answer_after(attempts: Sequence[Attempt], since_s: float) -> Attempt | None:
@@ -113,7 +128,7 @@ def added_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for key, count in report[name].items():
                 added[key] += count
         total[name] = dict(sorted(added.items()))
-    for name in ("p99_ms_by_kind", "recovered_within_s"):
+    for name in ("p99_ms_by_kind", "recovered_within_s", "copied_again_within_s"):
         worst: dict[str, float] = defaultdict(float)
         for report in reports:
             for key, value in report[name].items():

@@ -26,8 +26,8 @@ def plan(seed: int, *, own_disk: bool, own_clocks: bool) -> Iterable[Blow]:
     rng = random.Random(f"{seed} nemesis")  # noqa: S311 (to be replayed, not secret)
     left_out = (frozenset() if own_disk else NEED_DISK) | (frozenset() if own_clocks else NEED_CLOCKS)
     kinds = [kind for kind in KINDS if kind not in left_out]
-    # Twice where there is such a disk, because only every other seed has one.
-    kinds += [kind for kind in kinds if kind in NEED_DISK]
+    # Three times where there is such a disk, because only every other seed has one, and not each round ends.
+    kinds += [kind for kind in kinds if kind in NEED_DISK] * 2
     while True:
         for kind in rng.sample(kinds, len(kinds)):
             targets, (least_s, most_s), _ = KINDS[kind]
