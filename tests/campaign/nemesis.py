@@ -45,7 +45,7 @@ class Nemesis:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self, blows: Iterable[Blow], stop: asyncio.Event) -> None:
-        """Strike until told to stop, and wait until everything is mended."""
+        """Strike until told to stop, or something does not come back, and wait until everything is mended."""
         try:
             for blow in blows:
                 with contextlib.suppress(TimeoutError):
@@ -54,13 +54,13 @@ class Nemesis:
                 await self._striking.acquire()
                 if stop.is_set():
                     break
-                task = asyncio.create_task(self._strike(blow))
+                task = asyncio.create_task(self._strike(blow, stop))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
         finally:
             await asyncio.gather(*self._running)
 
-    async def _strike(self, blow: Blow) -> None:
+    async def _strike(self, blow: Blow, stop: asyncio.Event) -> None:
         try:
             async with AsyncExitStack() as stack:
                 # In one order, as the ledger's own locks are taken.
@@ -70,10 +70,13 @@ class Nemesis:
                 self._history.faults.append(fault)
                 _, _, act = KINDS[blow.kind]
                 try:
-                    async with asyncio.timeout(_BACK_WITHIN_S):
+                    async with asyncio.timeout(_BACK_WITHIN_S) as patience:
                         await act(self._reach, blow)
                 except _ITSELF_STRUCK as error:
                     fault.skipped = f"{type(error).__name__}: {error}"
+                    if patience.expired():
+                        self._history.violated("did_not_come_back", f"{blow.kind}: not within {_BACK_WITHIN_S:g} s")
+                        stop.set()
                 fault.returned_s = time.time()
         finally:
             self._striking.release()

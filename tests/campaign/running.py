@@ -7,7 +7,7 @@ import random
 import sys
 import time
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ async def run_campaign(
             ledger, violations = await _checked(machines, history)
         finally:
             await caller.close()
-    if violations and evidence is not None:
+    if violations and evidence is not None and ledger is not None:
         asked = [{**asdict(one), "began": history.shown(one.began_s)} for one in history.attempts]
         kept = {"violations": violations, "attempts": asked, "reported": [asdict(one) for one in history.reported]}
         text = json.dumps(kept | kept_for_study(ledger), default=str, ensure_ascii=False)
@@ -111,21 +111,30 @@ async def _live(machines: Machines, caller: Caller, seed: int, seconds: float) -
             ]
             watching = [lives(watch_copy(machines, history, mended)), lives(_look(machines, caller, mended))]
             watching.append(lives(_tell(history, mended)))
-            await asyncio.sleep(seconds)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await calm.wait()
             calm.set()
-            async with asyncio.timeout(_ENDED_WITHIN_S):
-                await striking
-                await asyncio.sleep(_GOES_ON_S)  # so that somebody asks, to see how soon service is back
-                stop.set()
-                await asyncio.gather(*people)
+            await _ended(history, "faults", [striking])
+            await asyncio.sleep(_GOES_ON_S)  # so that somebody asks, to see how soon service is back
+            stop.set()
+            await _ended(history, "people", people)
             mended.set()
-            async with asyncio.timeout(_ENDED_WITHIN_S):
-                await asyncio.gather(*reporting, *watching)
+            await _ended(history, "lots", [*reporting, *watching])
         finally:
             # Where one failed, all are cancelled; and what loses its cancellation still hears of the end.
             calm.set()
             stop.set()
             mended.set()
+
+
+async def _ended(history: History, who: str, lives: Sequence["asyncio.Task[None]"]) -> None:
+    """Wait for their end; whoever does not come to one is ended, and that is a violation."""
+    _, going_on = await asyncio.wait(lives, timeout=_ENDED_WITHIN_S)
+    if going_on:
+        history.violated("did_not_end", f"{len(going_on)} {who} after {_ENDED_WITHIN_S:g} s")
+        for life in going_on:
+            life.cancel()
 
 
 async def _told(life: Coroutine[None, None, None]) -> None:
@@ -157,13 +166,19 @@ async def _tell(history: History, stop: asyncio.Event) -> None:
         say(f"  {len(history.faults)} faults, {history.operations} operations, {len(history.unanswered)} unanswered")
 
 
-async def _checked(machines: Machines, history: History) -> tuple[Ledger, list[Violation]]:
-    """Wait until the copy equals the ledger, flush it once more in all calm, wait again, and check everything."""
+async def _checked(machines: Machines, history: History) -> tuple[Ledger | None, list[Violation]]:
+    """Wait until the copy equals the ledger, flush it once more in all calm, wait again, and check everything.
+
+    A ledger that can't be read any more is None, and as violated as can be.
+    """
     found = await _lasting_differences(machines)
     if not found:
         await flush_copy(machines)
         found = await _lasting_differences(machines)
-    ledger = await read_ledger(machines.database_url)
+    try:
+        ledger = await read_ledger(machines.database_url)
+    except (OSError, PostgresError, InterfaceError) as error:
+        return None, [*history.violations, ("ledger_lost", f"{type(error).__name__}: {error}")]
     violations = [("copy_differs", difference) for difference in found]
     violations += [("unanswered", what) for what in history.unanswered]
     violations += check_all(history, ledger)
