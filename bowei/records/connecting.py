@@ -54,6 +54,7 @@ _REFUSED_BY_SERVER = (
     asyncpg.exceptions.SerializationError,
 )
 _LOST_ON_THE_WAY = (
+    asyncpg.exceptions.PostgresSystemError,  # an error of its disk
     asyncpg.exceptions.OperatorInterventionError,  # cancelled or shut down: before its commit or right after it
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
     asyncpg.exceptions.StatementCompletionUnknownError,

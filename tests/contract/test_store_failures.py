@@ -90,6 +90,22 @@ async def test_a_connection_lost_in_the_middle_leaves_the_outcome_unknown_and_th
     assert (await book.place(a_request("ann"))).outcome is Outcome.REPEATED
 
 
+async def test_a_disk_that_fails_leaves_the_outcome_unknown_and_the_id_repeatable(pool: asyncpg.Pool) -> None:
+    """Shows that a server whose disk gives an error, and which lives on, is one to ask again, not a mistake of ours."""
+    book = PostgresHoldBook(pool)
+    await pool.execute(
+        "CREATE FUNCTION bowei.fail() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE 'could not read block 7: Input/output error' USING ERRCODE = 'io_error'; END $$"
+    )
+    await pool.execute("CREATE TRIGGER fails BEFORE INSERT ON bowei.hold EXECUTE FUNCTION bowei.fail()")
+    try:
+        with pytest.raises(OutcomeUnknown):
+            await book.place(a_request("ann"))
+    finally:
+        await pool.execute("DROP FUNCTION bowei.fail CASCADE")
+    assert (await book.place(a_request("ann"))).outcome is Outcome.GRANTED
+
+
 async def test_more_requests_than_the_queue_takes_are_refused_at_once(pool: asyncpg.Pool, ledger_url: str) -> None:
     """Shows that whoever does not fit is told so before the others are served, and holds nothing."""
     book = PostgresHoldBook(pool, queue_limit=1)
