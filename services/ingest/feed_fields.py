@@ -4,6 +4,7 @@ A secret is never written into the file: it names the file or the variable that 
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -11,7 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from bowei.domain.lots import ID_FORM
+from bowei.domain.problems import FIELD_KINDS
 from bowei.observability.environment import Environment, WrongEnvironment, read_secret
+from bowei.observability.validation import field_error
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -24,6 +27,18 @@ def unfit(message: str) -> PydanticCustomError:
     The message stands as it is in what the operator reads, so it must not repeat a value that may be secret.
     """
     return PydanticCustomError("unfit", "{message}", {"message": message})
+
+
+def line_of(finding: Mapping[str, object]) -> str:
+    """Say one finding of pydantic about an operator's file: the field, and what to do. It never repeats the value."""
+    said = field_error(finding)
+    context = finding.get("ctx")
+    context = context if isinstance(context, Mapping) else {}
+    kind = FIELD_KINDS[said.code]
+    words = str(context.get("message", "")) if finding.get("type") == "unfit" else kind.en
+    expected = context.get("expected") or context.get("expected_tags")
+    options = "" if expected is None or said.code != "unknown_option" else f"(options: {expected})"
+    return f"{said.field or 'the file'}: " + " ".join(filter(None, (words, said.message, options)))
 
 
 def _identifier(text: str) -> str:

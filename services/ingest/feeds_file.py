@@ -14,10 +14,9 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bowei.domain.problems import FIELD_KINDS, Refused
 from bowei.observability.environment import Environment, WrongEnvironment
-from bowei.observability.validation import field_error
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
 from bowei.records.registering import SourceKind
-from services.ingest.feed_fields import STRICT, FeedFields, unfit
+from services.ingest.feed_fields import STRICT, FeedFields, line_of, unfit
 from services.ingest.fieldmaps.feed import PushFeed
 
 _ERRORS_SHOWN = 20
@@ -95,18 +94,6 @@ def read_feeds_file(file: Path, environment: Environment) -> Feeds:
     if faults:
         raise FeedsFileWrong("\n".join(faults[:_ERRORS_SHOWN]))
     return Feeds(tuple(feeds), file.parent)
-
-
-def line_of(finding: Mapping[str, object]) -> str:
-    """Say one finding of pydantic about an operator's file: the field, and what to do. It never repeats the value."""
-    said = field_error(finding)
-    context = finding.get("ctx")
-    context = context if isinstance(context, Mapping) else {}
-    kind = FIELD_KINDS[said.code]
-    words = str(context.get("message", "")) if finding.get("type") == "unfit" else kind.en
-    expected = context.get("expected") or context.get("expected_tags")
-    options = "" if expected is None or said.code != "unknown_option" else f"(options: {expected})"
-    return f"{said.field or 'the file'}: " + " ".join(filter(None, (words, said.message, options)))
 
 
 def unheard_sources(feeds: Feeds, known: Mapping[str, SourceKind]) -> Iterator[str]:
