@@ -20,6 +20,8 @@ from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
 from services.ingest.feeds_file import unheard_sources
+from services.ingest.fieldmaps import api as fieldmaps_api
+from services.ingest.fieldmaps.pushing import Pushes
 from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.native import api as native_api
@@ -37,11 +39,17 @@ OpensWiring = Callable[[Measures], AbstractAsyncContextManager[Wiring]]
 
 def create_app(settings: Settings) -> FastAPI:
     """Give ingest on Postgres and Redis, which are opened when the app starts."""
-    return assemble(lambda measures: _on_servers(settings, measures), citybrain=settings.citybrain)
+    return assemble(
+        lambda measures: _on_servers(settings, measures), citybrain=settings.citybrain, pushes=settings.pushes
+    )
 
 
-def assemble(open_wiring: OpensWiring, *, citybrain: bool) -> FastAPI:
-    """Give ingest on whatever `open_wiring` opens; `citybrain` says whether the City Brain's addresses exist."""
+def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None = None) -> FastAPI:
+    """Give ingest on whatever `open_wiring` opens.
+
+    `citybrain` says whether the City Brain's addresses exist; `pushes` are the feeds that post in their own shape.
+    """
+    pushes = pushes or Pushes()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,12 +66,15 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    rules = RequestRules(by_prefix={**native_api.LIMITS, **citybrain_api.LIMITS})
+    limits = {**native_api.LIMITS, **citybrain_api.LIMITS, **fieldmaps_api.limits_of(pushes)}
+    rules = RequestRules(by_prefix=limits)
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
     app.include_router(native_api.router)
     if citybrain:
         app.include_router(citybrain_api.router)
+    if pushes.by_address:
+        app.include_router(fieldmaps_api.router_of(pushes))
     add_health(app, {name: _probe(app, name) for name in ("ledger", "live_state")}, metrics)
     describe(app)
     return app

@@ -55,6 +55,12 @@ class Measures:
             ("code",),
             registry=registry,
         )
+        self._pushes_refused = Counter(
+            "bowei_ingest_pushes_refused_total",
+            "How many pushes in a sender's own shape were refused as a whole, and why?",
+            ("code",),
+            registry=registry,
+        )
         self._lag = Histogram(
             "bowei_ingest_lag_seconds",
             "How long after it was observed was a report received?",
@@ -115,6 +121,10 @@ class Measures:
     def upload_refused(self, code: str) -> None:
         """Count a City Brain upload that was refused as a whole; `code` is one of our own."""
         self._uploads_refused.labels(code).inc()
+
+    def push_refused(self, code: str) -> None:
+        """Count a push that was refused as a whole; `code` is one of our own."""
+        self._pushes_refused.labels(code).inc()
 
     def heard(self, source_id: SourceId, at: datetime) -> None:
         """Note that a source was heard."""

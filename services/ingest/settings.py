@@ -7,6 +7,7 @@ from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
+from services.ingest.fieldmaps.pushing import Pushes, pushes_of
 from services.ingest.sources import Sealings
 
 
@@ -27,6 +28,8 @@ class Settings:
     most_connections: int
     feeds: Feeds = field(default_factory=Feeds)
     """What the feeds file describes."""
+    pushes: Pushes = field(default_factory=Pushes)
+    """Those of them that post to us, ready."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -35,6 +38,7 @@ def settings_from(environment: Environment) -> Settings:
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
+    feeds, pushes = _feeds(environment)
     return Settings(
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
@@ -44,16 +48,18 @@ def settings_from(environment: Environment) -> Settings:
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=3, most=100),
-        feeds=_feeds(environment),
+        feeds=feeds,
+        pushes=pushes,
     )
 
 
-def _feeds(environment: Environment) -> Feeds:
+def _feeds(environment: Environment) -> tuple[Feeds, Pushes]:
     file = environment.find_text("BOWEI_FEEDS")
     if file is None:
-        return Feeds()
+        return Feeds(), Pushes()
     try:
-        return read_feeds_file(Path(file), environment)
+        feeds = read_feeds_file(Path(file), environment)
+        return feeds, pushes_of(feeds)
     except FeedsFileWrong as wrong:
         raise WrongEnvironment(f"BOWEI_FEEDS names a file that can't be used.\n{wrong}") from wrong
 

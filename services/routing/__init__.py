@@ -11,5 +11,4 @@ Promise   nobody is told "held" before the ledger's commit; the same id gets the
     diverting  the use case: choose, hold, replace           hints       what is known of lots now, from where
     following  the one follower that copies the ledger       drivers     anonymous tokens
     app        assembles; wiring, settings                   measures    this service's metrics
-                                                             rate_limits how often one caller may ask
 """

@@ -19,6 +19,7 @@ from bowei.livestate.showing import ShowsPromises
 from bowei.observability.background import in_background, stop
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
+from bowei.observability.rate_limits import RateLimit
 from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES, StoreFailure
@@ -36,7 +37,6 @@ from services.routing.drivers import DriverTokens
 from services.routing.following import Follower, FollowsLedger
 from services.routing.hints import Hints
 from services.routing.measures import Measures
-from services.routing.rate_limits import RateLimit
 from services.routing.settings import Settings
 from services.routing.wiring import Wiring
 

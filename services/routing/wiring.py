@@ -8,9 +8,9 @@ from fastapi import Depends, Header, Request
 from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
 from bowei.domain.problems import Refused
+from bowei.observability.rate_limits import RateLimit
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
-from services.routing.rate_limits import RateLimit
 
 
 @dataclass(frozen=True, slots=True)

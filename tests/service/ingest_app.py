@@ -26,6 +26,7 @@ from services.ingest.app import assemble
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.fieldmaps.pushing import Pushes
 from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
@@ -149,6 +150,7 @@ class IngestWorld:
                 Source(SourceId("malls"), SourceKind.NATIVE, key_sha256_of(KEY), lots=malls),
                 Source(SourceId("office"), SourceKind.NATIVE, key_sha256_of(OTHER_KEY), lots=(("office", OFFICE),)),
                 Source(SourceId("liar"), SourceKind.NATIVE, key_sha256_of(SUSPENDED_KEY), suspended=True, lots=malls),
+                Source(SourceId("vendor"), SourceKind.FEED, lots=malls),
                 Source(SourceId("brain"), SourceKind.CITYBRAIN, public_key=public_pem(), lots=(("330106", MALL),)),
             ]
         )
@@ -230,12 +232,16 @@ class IngestWorld:
 
 @asynccontextmanager
 async def ingest(
-    *, citybrain: bool = False, plate_key: bytes | None = PLATE_KEY, live: InMemoryLiveState | None = None
+    *,
+    citybrain: bool = False,
+    plate_key: bytes | None = PLATE_KEY,
+    live: InMemoryLiveState | None = None,
+    pushes: Pushes | None = None,
 ) -> AsyncIterator[IngestWorld]:
     """Run ingest on stores in memory."""
     world = IngestWorld(live or InMemoryLiveState())
     world.plate_key = plate_key
-    app = assemble(world.open_wiring, citybrain=citybrain)
+    app = assemble(world.open_wiring, citybrain=citybrain, pushes=pushes)
     async with (
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://bowei.test") as client,

@@ -3,7 +3,7 @@
 import pytest
 
 from bowei.domain.problems import Refused
-from services.routing.rate_limits import RateLimit
+from bowei.observability.rate_limits import RateLimit
 
 
 class Watch:

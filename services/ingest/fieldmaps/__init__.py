@@ -8,5 +8,6 @@ Bytes in, readings out; whatever way the bytes came: a push, MQTT, a page that i
     counting    numbers, sentinels, caps and floors    timing     instants and zones
     placing     what is wrong with a position          maps/      those that ship, one YAML file each
     signing     whose a push is                        replays    … and whether it came before
+    pushing     a push, from bytes to what became of it    api    HTTP in, HTTP out
     replying    what a sender wants to hear            feed       a push, as the feeds file describes it
 """

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 from typing_extensions import override
 
 from services.ingest.feed_fields import FeedFields, FilePath, unfit
@@ -32,6 +32,12 @@ class PushFeed(FeedFields):
     """The name of a map that ships with Bowei, such as szymzh, or the path of one, which ends in .yaml."""
     path: Address | None = None
     """An address that the sender can't change; else it is the usual one."""
+    lot: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The source's own code of the lot, where the map's messages name none."""
+    unsigned: bool = False
+    """Take what nobody signed: whoever knows the address can say anything of this source's lots."""
+    per_minute: Annotated[int, Field(ge=1, le=60_000)] = 1_200
+    """How many pushes are taken in a minute."""
 
     @property
     @override

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
@@ -25,6 +26,7 @@ from pydantic import BaseModel, Field, model_validator
 from bowei.domain.problems import Refused
 from services.ingest.citybrain.keys import read_public_key
 from services.ingest.feed_fields import STRICT, unfit
+from services.ingest.fieldmaps.fields import Said
 from services.ingest.fieldmaps.timing import TimeIn
 
 Place = Annotated[str, Field(min_length=1, max_length=100)]
@@ -101,7 +103,19 @@ class SigningIn(BaseModel):
             raise unfit("Without {secret: true} in over, anybody could make this md5.")
         if self.nonce is not None and self.time is None:
             raise unfit("nonce needs time: it is remembered for as long as the time allows.")
+        proofs = [] if self.time is None else [path.text for path in self.time.path]
+        if digest and any(not self._covers(place) for place in (*proofs, self.nonce) if place is not None):
+            raise unfit("time and nonce must be part of what is signed, or anybody can change them. Add them to over.")
         return self
+
+    def _covers(self, place: str) -> bool:
+        return any(
+            part.value == place
+            or place in (part.pairs or ())
+            or (part.body and not place.startswith(_HEADER))
+            or (part.sorted is not None and place not in part.sorted.leave_out and not place.startswith(_HEADER))
+            for part in self.over
+        )
 
     @property
     def by_key_of_ours(self) -> bool:
@@ -192,6 +206,12 @@ def _digest(raw: str) -> str:
     empty = {"[]": "", "{}": ""}
     text = _joined(sorted((name, empty.get(value, value)) for name, value in members.items())).decode().lower()
     return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 (the senders' own choice; the HMAC around it protects)
+
+
+def is_in_time(time: SignedTimeIn, places: Mapping[str, str], timezone: str | None, now: datetime) -> bool:
+    """Say whether a push was signed a moment ago, by a clock that goes right; one without a time was not."""
+    signed_at = time.read(Said({path.text: at(places, path.text) for path in time.path}, None), timezone).at
+    return signed_at is not None and abs(now - signed_at) <= timedelta(seconds=time.window_s)
 
 
 def fits(signing: SigningIn, given: str, text: bytes, secret: str) -> bool:
