@@ -94,6 +94,12 @@ _CATALOGUE = (
         "Send Content-Type: application/json.",
         "请使用 Content-Type: application/json。",
     ),
+    ProblemKind(
+        "use_json",
+        415,
+        "Only JSON is taken here: post the same items to /api/admin/v1/generic/json.",
+        "此处只接受 JSON，请将同样的条目提交至 /api/admin/v1/generic/json。",
+    ),
     ProblemKind("invalid_request", 422, "Some fields are wrong; see errors.", "部分字段有误，请见 errors。"),
     # Who
     ProblemKind("key_missing", 401, "Send Authorization: Bearer <key>.", "请携带 Authorization: Bearer <密钥>。"),

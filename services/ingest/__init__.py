@@ -1,6 +1,7 @@
 """Lots report: observations and passages, from every kind of feed.
 
-Answers   POST /v1/observations, POST /v1/passages; the Hangzhou City Brain upload protocol where it is turned on
+Answers   POST /v1/observations, /v1/passages, /v1/heartbeats; what ParkAPI's tools push; feeds in shapes of their own,
+          and the Hangzhou City Brain upload protocol, where they are turned on
 Reads     the register: who may report, for which lots
 Writes    reports and passages, in the journal; then what is seen of each lot, in the live state (its only writer)
 Promise   what was acknowledged was committed to the journal first; a bad item never stops the others; with the live
@@ -9,7 +10,7 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
 
     ways in, each a folder: bytes in, values out, and the addresses where there are some
     native         /v1, Bowei's own words          citybrain   the Hangzhou City Brain upload protocol
-    fieldmaps      the sender's own shape, by a map
+    fieldmaps      the sender's own shape, by a map   parkapi     what ParkAPI's tools push
 
     what all of them share
     readings       what an item says, in our words  intake      finds the lots of readings, and takes them in

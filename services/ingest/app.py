@@ -26,6 +26,7 @@ from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
+from services.ingest.parkapi import api as parkapi_api
 from services.ingest.receiving import Receiving
 from services.ingest.settings import Settings
 from services.ingest.sources import Sources
@@ -66,11 +67,17 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
         docs_url=None,
         redoc_url=None,
     )
-    limits = {**native_api.LIMITS, **citybrain_api.LIMITS, **fieldmaps_api.limits_of(pushes)}
+    limits = {
+        **native_api.LIMITS,
+        **citybrain_api.LIMITS,
+        **parkapi_api.LIMITS,
+        **fieldmaps_api.limits_of(pushes),
+    }
     rules = RequestRules(by_prefix=limits)
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
     app.include_router(native_api.router)
+    app.include_router(parkapi_api.router)
     if citybrain:
         app.include_router(citybrain_api.router)
     if pushes.by_address:

@@ -6,6 +6,7 @@ the record away the last reading goes on; reports can't be recorded then anyway.
 """
 
 import asyncio
+import base64
 import hmac
 import logging
 import time
@@ -165,6 +166,24 @@ class Sources:
         directory = await self._register.directory()
         self._registered = _registered(directory, sources, self._sealings)
         self._version = version
+
+
+def basic_pair(authorization: str | None) -> tuple[str, str]:
+    """Give the user and the password of HTTP Basic.
+
+    Raises:
+        Refused: key_missing or key_wrong.
+    """
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic" or not encoded.strip():
+        raise Refused("key_missing")
+    try:
+        user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+    except ValueError:
+        raise Refused("key_wrong") from None
+    if not colon or not password:
+        raise Refused("key_wrong")
+    return user, password
 
 
 def _with_key(registered: Registered, digest: bytes) -> Reporter | None:

@@ -1,8 +1,6 @@
 """Pushing: one push from its bytes to what became of each item: whose it is, then what it says, then taken in."""
 
 import asyncio
-import base64
-import binascii
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from services.ingest.fieldmaps.replays import Met, Replays
 from services.ingest.fieldmaps.signing import SigningIn, at, fits, is_in_time, places_of, signed_text
 from services.ingest.measures import Way
 from services.ingest.readings import Reading
+from services.ingest.sources import basic_pair
 from services.ingest.wiring import Wiring
 
 ITEMS_AT_ONCE = 500
@@ -111,7 +110,10 @@ class Push:
     async def _check_key(self, authorization: str | None, signing: SigningIn, wired: Wiring) -> None:
         key = authorization or ""
         if signing.scheme == "basic":
-            key = f"Bearer {password_of(authorization, self.said.source)}"
+            user, password = basic_pair(authorization)
+            if user != self.said.source:
+                raise Refused("key_wrong")
+            key = f"Bearer {password}"
         if self.secret is not None:
             if not key:
                 raise Refused("key_missing")
@@ -177,21 +179,3 @@ def _check_public_key(text: str) -> None:
         read_public_key(text)
     except KeyUnusable as unusable:
         raise ValueError(f"its secret is to be the sender's public key, and is none: {unusable}.") from unusable
-
-
-def password_of(authorization: str | None, user: str) -> str:
-    """Give the password of HTTP Basic, if it is this user's.
-
-    Raises:
-        Refused: key_missing or key_wrong.
-    """
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic" or not encoded.strip():
-        raise Refused("key_missing")
-    try:
-        given, colon, password = base64.b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, ValueError):
-        raise Refused("key_wrong") from None
-    if not colon or given != user or not password:
-        raise Refused("key_wrong")
-    return password
