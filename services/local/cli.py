@@ -21,9 +21,11 @@ app = typer.Typer(
 roads = typer.Typer(no_args_is_help=True, help="Road files, from which driving times come.")
 registry = typer.Typer(no_args_is_help=True, help="What the parties agreed on.")
 ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
+feeds = typer.Typer(no_args_is_help=True, help="What lots and vendors send.")
 app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
+app.add_typer(feeds, name="feeds")
 
 
 def _say_version(asked: bool) -> None:
@@ -187,3 +189,15 @@ def ledger_check() -> None:
     from services.local.ledger_checking import check_ledger  # noqa: PLC0415
 
     raise typer.Exit(check_ledger())
+
+
+@feeds.command("check")
+def feeds_check(
+    file: Annotated[Path, typer.Argument(help="A field map, the name of one that ships, or a feeds file.")],
+    sample: Annotated[Path | None, typer.Option(help="What a sender sent: shown as what it would become.")] = None,
+    lot: Annotated[str | None, typer.Option(help="The lot's code, where the map names none.")] = None,
+) -> None:
+    """Say whether a field map (docs/feeds/field-maps.md) or a feeds file can be used, and what a sample becomes."""
+    from services.local.feed_checking import check_feeds  # noqa: PLC0415
+
+    raise typer.Exit(check_feeds(file, sample, lot))

@@ -24,7 +24,8 @@ def is_of_kind(said: Said, message: MessageIn) -> bool:
 
 def _holds(said: Said, condition: WhenIn) -> bool:
     root = said.item if condition.of == "item" else said.document
-    texts = {as_text(value) for value in condition.path.values(root)} - {None}
+    found = ({as_text(value) for value in path.values(root)} - {None} for path in condition.path)
+    texts: set[str | None] = next((some for some in found if some), set())
     if condition.equals is None:
         return not texts if condition.absent else bool(texts)
     return not texts.isdisjoint(condition.equals)

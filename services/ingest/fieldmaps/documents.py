@@ -84,7 +84,7 @@ def _rows(text: str, delimiter: str, skip_lines: int) -> list[dict[str, object]]
     lines = io.StringIO(text)
     for _ in range(skip_lines):
         lines.readline()
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
     header = [name.strip() for name in next(reader, [])]
     if not header or len(set(header)) != len(header) or len(header) > _FIELDS_MOST:
         raise ValueError("the header is missing, too long, or names a column twice")

@@ -33,8 +33,8 @@ def _as_list(said: object) -> object:
     return [said] if isinstance(said, str) else said
 
 
-SinglePaths = Annotated[list[SinglePath], BeforeValidator(_as_list), Field(min_length=1, max_length=5)]
-AnyPaths = Annotated[list[AnyPath], BeforeValidator(_as_list), Field(min_length=1, max_length=5)]
+SinglePaths = Annotated[list[SinglePath], BeforeValidator(_as_list), Field(min_length=1, max_length=10)]
+AnyPaths = Annotated[list[AnyPath], BeforeValidator(_as_list), Field(min_length=1, max_length=10)]
 
 
 class FieldIn(BaseModel):

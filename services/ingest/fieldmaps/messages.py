@@ -12,7 +12,7 @@ from bowei.domain.observations import LotState, PassageKind
 from services.ingest.feed_fields import STRICT, unfit
 from services.ingest.fieldmaps.counting import ConstantCount, CountIn, WrittenIn
 from services.ingest.fieldmaps.documents import DocumentIn
-from services.ingest.fieldmaps.fields import FieldIn, TextIn, WordIn, check_means
+from services.ingest.fieldmaps.fields import AnyPaths, FieldIn, TextIn, WordIn, check_means
 from services.ingest.fieldmaps.paths import AnyPath, ValuePath
 from services.ingest.fieldmaps.placing import PlacesIn
 from services.ingest.fieldmaps.replying import ReplyIn
@@ -127,7 +127,8 @@ class WhenIn(BaseModel):
     """What must be so for a message to be of this kind."""
 
     model_config = STRICT
-    path: AnyPath
+    path: AnyPaths
+    """The first that holds something counts."""
     of: Literal["item", "document"] = "item"
     equals: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1, max_length=50)] | None = None
     """The texts of which it must be one; without them it must merely hold something."""
