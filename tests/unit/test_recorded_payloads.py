@@ -25,6 +25,7 @@ VENDORS = {
     ("payloads-vendors-mqtt/szymzh_space_change_callback.json", "szymzh"): (
         "1708773681705596 495 500 open 2024-02-27T06:44:28.737Z -"
     ),
+    ("payloads-vendors-mqtt/itwy_lot_query_response.json", "itwy"): "the-lot 994 994 open - no_time",
     ("payloads-vendors-mqtt/mqtt_aws_carpark_sensor.json", "aws-carpark-sensor"): "1 1 1 open 2019-02-11T00:24:49Z -",
     ("payloads-vendors-mqtt/mqtt_aws_shadow.json", "aws-shadow"): "the-lot 0 1 open 2019-02-11T11:12:40Z -",
     ("payloads-vendors-mqtt/mqtt_ttn_v2_parkstate.json", "ttn-v2-parkstate"): (
@@ -67,7 +68,6 @@ NOT_READ = {
     "payloads-parkapi-v1/fixtures/*.html": "a page for people; a field map reads JSON, CSV and forms",
     "payloads-parkapi-v1/fixtures/*.xml": "XML; a field map reads JSON, CSV and forms",
     "payloads-vendors-mqtt/mqtt_lorademo_topic.txt": "words about a topic, whose payload is no document",
-    "payloads-vendors-mqtt/itwy_lot_query_response.json": "",
 }
 EXPECTED = VENDORS | CITIES | FIWARE
 CARS = "payloads-vendors-mqtt/ytb_sharing_enter_uplink.json"
