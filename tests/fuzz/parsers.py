@@ -19,8 +19,11 @@ from services.ingest.citybrain.messages import read_upload
 from services.ingest.citybrain.methods import Method
 from services.ingest.citybrain.problems import CityBrainProblem
 from services.ingest.citybrain.receiving import receive
+from services.ingest.fieldmaps.field_map import SHIPPED, FieldMap
+from services.ingest.fieldmaps.signing import SigningIn, places_of, signed_text
 from services.ingest.native.params import HeartbeatItem, ObservationItem, PassageItem
 from services.ingest.native.reading import BatchReader
+from services.ingest.parkapi.reading import read_item
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 _WRITTEN = "2026-03-02 09:00:00"
@@ -92,6 +95,34 @@ def _keys() -> Keys:
     return Keys({"lot": Client("lot", _KEY.public_key(), Sealing.CLIENT_PRIVATE_KEY)}, None)
 
 
+_MAPS = tuple(FieldMap.load(file) for file in sorted(SHIPPED.glob("*.yaml")))
+_SUM = SigningIn.model_validate(
+    {
+        "scheme": "md5",
+        "sign": "sign",
+        "over": [{"sorted": {"leave_out": ["sign"]}}, {"secret": True}],
+        "digest_of": "Data",
+    }
+)
+
+
+def _maps(data: bytes) -> None:
+    """Read a body by each map that ships; the first byte says which."""
+    if data:
+        _MAPS[data[0] % len(_MAPS)].read(data[1:], received_at=NOW, lot_code="lot")
+
+
+def _signed(data: bytes) -> None:
+    """Find the text that was signed in a push; the first byte says whether it is a form."""
+    if data:
+        signed_text(_SUM, places_of(data[1:], {}, form=data[0] % 2 == 1), data[1:], "secret")
+
+
+def _parkapi(data: bytes) -> None:
+    """Read one item of a ParkAPI push."""
+    read_item(json.loads(data))
+
+
 _FORM = seal(_STATE, access_id="lot", client_key=_KEY).to_form()
 _PASSAGE = {
     "lot_id": "mall",
@@ -122,6 +153,31 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
         "json_border": Parser(check_json, (Refused,), (b'{"a":[1,2.5e3,null,"\\u6d59"]}', b'{"a":1,"a":2}', b"NaN")),
         "yaml": Parser(
             read_yaml, (Refused,), (b"feeds:\n  - source: a\n    way: push\n", b"a: &x 1\nb: *x\n", b"- [1, {a: ~}]")
+        ),
+        "field_maps": Parser(
+            _maps,
+            (Refused,),
+            tuple(
+                bytes([place]) + json.dumps(said, ensure_ascii=False).encode()
+                for place in range(len(_MAPS))
+                for said in (
+                    [{"parkId": "P-1", "surplusSpace": "開放中"}],
+                    {"ParkKey": "1", "TimeStamp": "1772413200000", "Data": {"RemainingSpaces": "30+"}},
+                    {"id": "a", "type": "OffStreetParking", "status": ["open"], "availableSpotNumber": {"value": -9}},
+                    {"parkCode": "P1", "dataItems": [{"recordNo": "1", "enterTime": _WRITTEN, "remainParkNum": 4}]},
+                )
+            ),
+        ),
+        "push_signing": Parser(
+            _signed, (Refused,), (b'\x00{"sign":"x","Data":{"a":[],"b":1}}', b"\x01sign=x&a=%ff&b=", b"\x00[1]")
+        ),
+        "parkapi_items": Parser(
+            _parkapi,
+            (ValueError, RecursionError),  # of JSON, which the border refuses before
+            (
+                b'{"uid":"a","realtime_data_updated_at":"2026-03-02T00:30:03Z","realtime_free_capacity":"7"}',
+                b'{"uid":"a","name":"b","restrictions":[{"type":"DISABLED","realtime_free_capacity":1}]}',
+            ),
         ),
         "citybrain_form": Parser(
             partial(_envelope, _keys()), (CityBrainProblem,), (_FORM, b"accessID=lot&cipher=AA%3D&sign=")

@@ -196,6 +196,15 @@ async def test_a_feed_that_pushes_too_often_or_too_much_is_refused(tmp_path: Pat
             assert (await post(world, body, "/v1/feeds/vendor")).status_code == status
 
 
+async def test_a_stranger_does_not_use_up_what_the_sender_may_send(tmp_path: Path) -> None:
+    """Proves that only pushes which are the sender's own are counted against its limit."""
+    async with ingest(pushes=pushes(tmp_path, SIGNED, f"path: {AT}, secret_file: secret, per_minute: 1")) as world:
+        for _ in range(5):
+            assert (await post(world, b'{"sign":"x"}')).json()["ResultMsg"] == "signature_wrong"
+        assert (await post(world, signed(lots(118)))).json()["ResultMsg"] == "ok"
+        assert (await post(world, signed(lots(118), nonce="n2"))).json()["ResultMsg"] == "too_many_requests"
+
+
 async def test_a_suspended_source_s_push_is_not_taken(tmp_path: Path) -> None:
     """Proves it for a feed that has a secret and not a key of ours."""
     (tmp_path / "own.yaml").write_text(f"map: own\nabout: x\n{COUNTS}")

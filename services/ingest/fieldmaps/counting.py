@@ -103,7 +103,7 @@ class CountIn(FieldIn):
         if self.binary:
             return _binary(text)
         if self.unit == "spaces":
-            return _bounded(text) or _whole(_number(text, written))
+            return (None if text.isalnum() and text.isascii() else _bounded(text)) or _whole(_number(text, written))
         return _part(_number(text, written), capacity, 100.0 if self.unit == "percent" else 1.0)
 
 

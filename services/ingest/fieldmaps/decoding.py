@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+import msgspec
+
 from bowei.domain.dirt import Dirt
 from bowei.domain.heartbeats import Sign
 from bowei.domain.observations import RAW_MOST, Bound, LotState, PassageKind
 from services.ingest.fieldmaps.counting import NOT_SAID, Counted, WrittenIn, difference
-from services.ingest.fieldmaps.fields import Said, TextIn, as_text, plain
+from services.ingest.fieldmaps.fields import Said, TextIn, as_text
 from services.ingest.fieldmaps.messages import WORST, CarIn, CountsIn, LifeIn, MapIn, MessageIn, WhenIn
 from services.ingest.fieldmaps.timing import NO_TIME, Timed
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
@@ -181,7 +183,7 @@ def _name(field: TextIn | object) -> str | None:
 def raw_of(item: object) -> str:
     """Give an item as the text that is kept of it."""
     try:
-        text = json.dumps(item, ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, TypeError, RecursionError):
-        text = plain(repr(item)[:RAW_MOST])
-    return text[:RAW_MOST].encode("utf-8", "replace").decode("utf-8")
+        text = msgspec.json.encode(item).decode()
+    except (ValueError, TypeError, RecursionError):  # half a character, which JSON can say and no text can hold
+        text = json.dumps(item, ensure_ascii=True, default=repr)
+    return text[:RAW_MOST]

@@ -92,6 +92,8 @@ def as_text(value: object) -> str | None:
 
 def plain(text: str) -> str:
     """Give a text with its full-width letters and digits as plain ones, and runs of white space as one space."""
+    if text.isascii() and text.isalnum():  # as most values are
+        return text
     return " ".join(unicodedata.normalize("NFKC", text).split())
 
 

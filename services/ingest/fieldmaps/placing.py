@@ -27,7 +27,7 @@ class PlaceIn(BaseModel):
     def read(self, said: Said) -> tuple[Point | None, frozenset[Dirt]]:
         """Read the place in WGS-84, and what is wrong with it; without one, nothing."""
         texts = [as_text(field.find(said)) for field in (self.lat, self.lon)]
-        if self.lat == self.lon and texts[0] is not None:
+        if self.lat.path == self.lon.path and texts[0] is not None:
             match = _PAIR.fullmatch(texts[0])
             texts = [match["first"], match["second"]] if match else [None, None]
         lat, lon = (_degrees(text) for text in texts)

@@ -66,9 +66,9 @@ class Push:
                 too_many_items, too_many_requests.
             StoreFailure: nothing was acknowledged; it may be sent again.
         """
-        self.limit.take(self.source_id)
         now = wired.clock.now()
         nonce = await self._check(body, headers, wired)
+        self.limit.take(self.source_id)  # after the check: a stranger must not use up what the sender may send
         met = Met.NEW if nonce is None else self.replays.met(nonce, body, now)
         if met is Met.OTHER:
             raise Refused("replayed")
