@@ -239,7 +239,10 @@ def test_a_position_is_held_to_its_datum() -> None:
 
     assert dirt(30.247651, "120.169663", 30.253344, 120.176249) == set()
     assert dirt(30.247651, 120.169663, 30.247651, 120.169663) == {Dirt.DATUMS_DISAGREE}
+    assert dirt(30.247651, 120.169663, 30.253344 + 0.0003, 120.176249) == {Dirt.DATUMS_DISAGREE}  # 33 m
     assert dirt(120.169663, 30.247651) == {Dirt.SWAPPED_AXES}
+    anywhere = PlacesIn.model_validate({"datum": "wgs84", "lat": "lat", "lon": "lon"})
+    assert anywhere.dirt(Said({"lat": 120.169663, "lon": 30.247651}, None)) == {Dirt.SWAPPED_AXES}
     assert dirt(3350000, 13380000) == {Dirt.METRES_AS_DEGREES}
     assert dirt("", None) == set()
     pair = PlacesIn.model_validate({"datum": "wgs84", "lat": "lnglat", "lon": "lnglat"})

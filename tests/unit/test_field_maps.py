@@ -153,9 +153,12 @@ def test_a_car_comes_before_the_count_that_has_it_and_its_plate_is_nowhere_else(
     ]
     for spoilt in spoilings:
         readings = read(field_map, said | spoilt)
-        assert "12345" not in repr([one for one in readings if not isinstance(one, CarReading)])
+        assert all("12345" not in (one.raw or "") for one in readings if isinstance(one, CountReading | Unmeant))
         assert any(isinstance(one, Unmeant) for one in readings) or "left" in spoilt
-    assert "12345" not in repr(read(field_map, [said]))
+    assert read(field_map, [said]) == [Unmeant("missing_field", "park")]
+    assert read(a_map(tmp_path, CARS.replace("lot: park", "when: {path: park}, lot: park")), {"plate": "浙A12345"}) == [
+        Unmeant("missing_field", "items")
+    ]
     assert isinstance(unread := read(field_map, said | {"plate": "无牌车"})[0], CarReading)
     assert unread.plate is None
 
@@ -207,6 +210,8 @@ def test_csv_forms_and_wrapped_documents_are_read(tmp_path: Path) -> None:
         ("B", None),
         ("C", None),
     ]
+    marked = a_map(tmp_path, PLAIN).read('\ufeff[{"id":"a","free":7}]'.encode(), received_at=NOW)
+    assert [reading.lot_code for reading in marked] == ["a"]
     form = a_map(
         tmp_path, f"{HEAD}document: {{format: form}}\nmessages: [{{lot: parkid, counts: {{free: spaceLeft}}}}]"
     )

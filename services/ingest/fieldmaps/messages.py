@@ -158,7 +158,7 @@ class MessageIn(BaseModel):
         says_something = self.counts is not None or self.car is not None or self.life is not None
         if says_something is self.dropped:
             raise unfit("Say counts, car or life; or dropped: true for what is answered and not kept.")
-        if self.items.text != "$" and not self.items.text.startswith("$"):
+        if not self.items.text.startswith("$"):
             raise unfit("items: write a JSON path that starts with $, such as $.data.park[*].")
         return self
 
