@@ -3,6 +3,9 @@
 import asyncio
 from contextlib import AsyncExitStack
 
+from services.ingest.feeds_file import Feed, Feeds
+from services.ingest.fieldmaps.feed import PushFeed
+from services.ingest.fieldmaps.pushing import pushes_of
 from tests.fuzz.account import Fault
 from tests.fuzz.parsers import PARSERS
 from tests.service.ingest_app import KEY, IngestWorld, ingest
@@ -15,14 +18,16 @@ _PATHS = (
     ("/api/v2/cp/uploadParkingState", "application/x-www-form-urlencoded"),
     ("/tcjg/api/uploadCarInData", "application/x-www-form-urlencoded"),
     ("/api/v2/cp/uploadPhoto", "multipart/form-data; boundary=x"),
+    ("/v1/feeds/malls", "application/json"),
 )
+_PUSHES = Feeds((Feed(PushFeed(source="malls", way="push", map="fiware")),))
 _NEW_WORLD_AFTER = 2_000
 """Inputs after which the app starts anew: its stores in memory keep all that was said, as they should."""
 
 SEEDS = tuple(
     bytes([place]) + seed
     for place in range(len(_PATHS))
-    for parser in ("native_observations", "native_passages", "native_lines", "citybrain_form")
+    for parser in ("native_observations", "native_passages", "native_lines", "citybrain_form", "field_maps")
     for seed in PARSERS[parser].seeds
 )
 
@@ -48,7 +53,7 @@ class Addresses:
     async def _post(self, data: bytes) -> None:
         if self._world is None or self._posted % _NEW_WORLD_AFTER == 0:
             await self._open.aclose()
-            self._world = await self._open.enter_async_context(ingest(citybrain=True))
+            self._world = await self._open.enter_async_context(ingest(citybrain=True, pushes=pushes_of(_PUSHES)))
         self._posted += 1
         path, media_type = _PATHS[data[0] % len(_PATHS)]
         answer = await self._world.client.post(
