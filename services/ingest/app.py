@@ -21,7 +21,7 @@ from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
 from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
-from services.ingest.fieldmaps.pushing import Pushes
+from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
 from services.ingest.intake import Intake
 from services.ingest.measures import Measures
 from services.ingest.native import api as native_api
@@ -114,6 +114,8 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         kinds = {source_id: reporter.source.kind for source_id, reporter in registered.by_id.items()}
         for source_id in unheard_sources(settings.feeds, kinds):
             _log.warning("feed_source_not_registered", extra={"source_id": source_id})
+        for source_id in keyless_sources(settings.pushes, kinds):
+            _log.warning("feed_source_has_no_key", extra={"source_id": source_id})
         copying = Copying(journal, live_state, measures)
         receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
 

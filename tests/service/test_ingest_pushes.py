@@ -14,8 +14,9 @@ from httpx2 import Response
 
 from bowei.observability.environment import Environment
 from bowei.records.failures import StoreAway
+from bowei.records.registering import SourceKind
 from services.ingest.feeds_file import FeedsFileWrong, read_feeds_file
-from services.ingest.fieldmaps.pushing import Pushes, pushes_of
+from services.ingest.fieldmaps.pushing import Pushes, keyless_sources, pushes_of
 from tests.service.ingest_app import KEY, NOW, OTHER_KEY, IngestWorld, ingest, results
 
 SECRET = "the vendor's own secret"
@@ -262,6 +263,16 @@ def test_a_feed_that_does_not_fit_its_map_stops_the_start(tmp_path: Path, a_map:
         pushes(tmp_path, a_map, feed)
     assert str(refused.value).startswith(said)
     assert SECRET not in str(refused.value)
+
+
+def test_a_feed_that_nobody_has_a_key_for_is_named(tmp_path: Path) -> None:
+    """Proves that an operator hears why every push would be refused; a native source has a key, a secret is one."""
+    kinds = {"vendor": SourceKind.FEED}
+    assert list(keyless_sources(pushes(tmp_path), kinds)) == ["vendor"]
+    assert list(keyless_sources(pushes(tmp_path), {"vendor": SourceKind.NATIVE})) == []
+    assert list(keyless_sources(pushes(tmp_path, "", "secret_file: secret"), kinds)) == []
+    assert list(keyless_sources(pushes(tmp_path, "", "unsigned: true"), kinds)) == []
+    assert list(keyless_sources(vendor(tmp_path), kinds)) == []
 
 
 def test_a_map_that_names_no_lot_needs_it_in_the_feed(tmp_path: Path) -> None:

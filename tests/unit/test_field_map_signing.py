@@ -156,6 +156,24 @@ def test_a_token_is_the_secret_itself() -> None:
         ({"scheme": "hmac-sha256", "sign": "s", "over": [{"body": True}], "nonce": "n"}, "nonce needs time"),
         ({"scheme": "hmac-sha256", "sign": "s", "over": [{"body": True, "text": "x"}]}, "exactly one of"),
         ({"scheme": "none"}, "Input should be"),
+        (
+            {"scheme": "hmac-sha256", "sign": "s", "over": [{"value": "data"}], "time": {"path": "t"}},
+            "must be part of what is signed",
+        ),
+        (
+            {"scheme": "hmac-sha256", "sign": "s", "over": [{"body": True}], "time": {"path": "header:T"}},
+            "must be part of what is signed",
+        ),
+        (
+            {
+                "scheme": "md5",
+                "sign": "s",
+                "over": [{"sorted": {"leave_out": ["s", "n"]}}, {"secret": True}],
+                "time": {"path": "t"},
+                "nonce": "n",
+            },
+            "must be part of what is signed",
+        ),
     ],
 )
 def test_a_signing_that_protects_nothing_is_refused(said: dict[str, Any], words: str) -> None:

@@ -188,6 +188,17 @@ def test_each_kind_of_message_has_its_own_meaning(tmp_path: Path) -> None:
     assert read(field_map, {"do": "dance"}) == [Unmeant("missing_field", "items", raw='{"do":"dance"}')]
 
 
+def test_a_condition_may_ask_for_nothing(tmp_path: Path) -> None:
+    """Proves that a kind can be known by what it lacks, and that an item is read by the first kind that claims it."""
+    field_map = a_map(
+        tmp_path,
+        f"{HEAD}messages: [{{when: [{{path: [out, left], absent: true}}, {{path: in}}], lot: id, life: {{}}}}, "
+        "{lot: id, life: {sign: comms_lost}}]",
+    )
+    assert read(field_map, {"id": 1, "in": 7}) == [LifeReading("1", Sign.HEARTBEAT)]
+    assert read(field_map, {"id": 1, "in": 7, "left": 8}) == [LifeReading("1", Sign.COMMS_LOST)]
+
+
 def test_a_map_may_leave_the_lot_to_the_feed(tmp_path: Path) -> None:
     """Proves that a payload without a code is the lot that the feed names, and is nobody's without one."""
     field_map = a_map(tmp_path, f"{HEAD}messages: [{{counts: {{free: leftLot}}}}]")

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,6 +10,7 @@ from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
+from bowei.records.registering import SourceKind
 from services.ingest.citybrain.keys import KeyUnusable, read_public_key
 from services.ingest.feeds_file import Feed, Feeds, FeedsFileWrong
 from services.ingest.fieldmaps.feed import PushFeed
@@ -150,6 +151,14 @@ def pushes_of(feeds: Feeds) -> Pushes:
     if faults:
         raise FeedsFileWrong("\n".join(faults))
     return Pushes(by_address)
+
+
+def keyless_sources(pushes: Pushes, known: Mapping[str, SourceKind]) -> Iterator[str]:
+    """Name each source whose push must bring a key that nobody can have: it has no secret, and no key of ours."""
+    for push in pushes.by_address.values():
+        by_our_key = push.secret is None and push.signing is not None and push.signing.by_key_of_ours
+        if by_our_key and known.get(push.source_id) is SourceKind.FEED:
+            yield push.source_id
 
 
 def _push(feed: Feed[PushFeed], feeds: Feeds) -> Push:
