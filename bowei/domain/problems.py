@@ -87,6 +87,12 @@ _CATALOGUE = (
         "请求体与字段映射声明的格式、编码或层次不符。",
     ),
     ProblemKind("too_many_items", 413, "The body has too many items. Send smaller batches.", "条目过多，请减小批量。"),
+    ProblemKind(
+        "malformed_xml",
+        400,
+        "The body is not XML that is read here; see errors.",
+        "请求体不是可读取的 XML，请见 errors。",
+    ),
     ProblemKind("body_too_large", 413, "The body is too large. Send smaller batches.", "请求体过大，请减小批量。"),
     ProblemKind(
         "wrong_content_type",
@@ -99,6 +105,12 @@ _CATALOGUE = (
         415,
         "Only JSON is taken here: post the same items to /api/admin/v1/generic/json.",
         "此处只接受 JSON，请将同样的条目提交至 /api/admin/v1/generic/json。",
+    ),
+    ProblemKind(
+        "not_a_status",
+        422,
+        "This publishes something else than the status of lots. Send a ParkingStatusPublication.",
+        "内容不是停车场状态，请发送 ParkingStatusPublication。",
     ),
     ProblemKind("invalid_request", 422, "Some fields are wrong; see errors.", "部分字段有误，请见 errors。"),
     # Who
@@ -218,6 +230,13 @@ _FIELD_CATALOGUE = (
     FieldKind("yaml_syntax", "The YAML can't be read here.", "此处 YAML 无法解析。"),
     FieldKind("duplicate_key", "A key is said twice, or is no text.", "键重复，或不是文本。"),
     FieldKind("yaml_alias", "Anchors and aliases are not taken. Write it out.", "不支持锚点与别名，请完整写出。"),
+    FieldKind("xml_syntax", "The XML can't be read here.", "此处 XML 无法解析。"),
+    FieldKind(
+        "xml_forbidden",
+        "No DTD and no entities are taken. Leave them out.",
+        "不接受 DTD 与实体，请删除。",
+    ),
+    FieldKind("xml_too_deep", "Elements are nested too deep.", "元素嵌套过深。"),
     FieldKind("duplicate_id", "This id occurs twice.", "编号重复。"),
     # Times
     FieldKind(

@@ -19,6 +19,7 @@ from bowei.records.postgres_reporting import PostgresReportJournal
 from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.datex2 import api as datex2_api
 from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
@@ -70,6 +71,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
     limits = {
         **native_api.LIMITS,
         **citybrain_api.LIMITS,
+        **datex2_api.LIMITS,
         **parkapi_api.LIMITS,
         **fieldmaps_api.limits_of(pushes),
     }
@@ -77,6 +79,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
     app.include_router(native_api.router)
+    app.include_router(datex2_api.router)
     app.include_router(parkapi_api.router)
     if citybrain:
         app.include_router(citybrain_api.router)

@@ -22,6 +22,8 @@ class Way(StrEnum):
     PARKAPI = "parkapi"
     PUSH = "push"
     """A push in the sender's own shape, read by a field map."""
+    DATEX2 = "datex2"
+    """A DATEX II publication that was sent to us."""
     MQTT = "mqtt"
     LORAWAN = "lorawan"
     PULL = "pull"
