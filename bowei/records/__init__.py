@@ -9,7 +9,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
-    following    the right to be the one that copies
-    emptying     of a demo's database
-    failures     how a store fails                       in_memory             the twins
+    leading      the right to be the one that does it    following             that to copy the ledger
+    emptying     of a demo's database                    failures              how a store fails
+    in_memory    the twins
 """

@@ -1,81 +1,20 @@
-"""The right to be the one follower: an advisory lock on a connection that also hears of every changed promise."""
+"""The right to be the one follower, who hears of every changed promise."""
 
-import asyncio
+from bowei.records.leading import Leadership, Leading, Post
 
-import asyncpg
-
-from bowei.records.connecting import PRIMARY_ONLY, translated
-
-_LOCK_KEY = 0x666F6C6C6F77  # "follow"
-_CONNECT_TIMEOUT_S = 5.0
-_ANSWER_WITHIN_S = 2.0
-_KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
-"""How soon the server notices that the machine of a follower is gone, and gives the lock to another: 20 s."""
-
-
-class LedgerFollowing:
-    """The right, held for as long as the connection lives."""
-
-    def __init__(self, connection: asyncpg.Connection, woken: asyncio.Event) -> None:
-        self._connection = connection
-        self._woken = woken
-
-    def lost(self) -> bool:
-        """Say whether the connection, and the lock with it, is gone."""
-        return self._connection.is_closed()
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until a promise changes or the connection is lost, at most `timeout_s`."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._woken.wait()
-        except TimeoutError:
-            await self._ask()
-        self._woken.clear()
-
-    async def _ask(self) -> None:
-        # Silence may be a connection, and with it a lock, that broke without a word.
-        try:
-            await self._connection.execute("SELECT", timeout=_ANSWER_WITHIN_S)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._connection.terminate()
-
-    async def give_up(self) -> None:
-        """Close the connection: the lock goes with it."""
-        try:
-            await self._connection.close(timeout=2.0)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._connection.terminate()
+_FOLLOWER = Post(lock_key=0x666F6C6C6F77, name="follower", channel="bowei_promised")  # "follow"
 
 
 class LedgerLeadership:
     """Hands out the right to be the one follower of the ledger at `url`."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._leadership = Leadership(url, _FOLLOWER)
 
-    async def try_follow(self) -> LedgerFollowing | None:
+    async def try_follow(self) -> Leading | None:
         """Take the right, or None where another process has it.
 
         Raises:
             StoreAway, OutcomeUnknown: the ledger can't be reached.
         """
-        woken = asyncio.Event()
-        with translated():
-            connection = await asyncpg.connect(
-                self._url,
-                timeout=_CONNECT_TIMEOUT_S,
-                command_timeout=_CONNECT_TIMEOUT_S,
-                target_session_attrs=PRIMARY_ONLY,
-                server_settings=_KEEPALIVE | {"application_name": "bowei follower"},
-            )
-            try:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK_KEY):
-                    await connection.close(timeout=2.0)
-                    return None
-                await connection.add_listener("bowei_promised", lambda *_: woken.set())
-                connection.add_termination_listener(lambda _: woken.set())
-            except BaseException:
-                connection.terminate()
-                raise
-        return LedgerFollowing(connection, woken)
+        return await self._leadership.try_lead()

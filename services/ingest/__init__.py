@@ -11,7 +11,8 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     ways in, each a folder: bytes in, values out, and the addresses where there are some
     native         /v1, Bowei's own words          citybrain   the Hangzhou City Brain upload protocol
     fieldmaps      the sender's own shape, by a map   parkapi     what ParkAPI's tools push
-    datex2         DATEX II v2 and v3, sent to us
+    datex2         DATEX II v2 and v3, sent to us or fetched
+    pulling        what others publish, fetched by one process of all
 
     what all of them share
     readings       what an item says, in our words  intake      finds the lots of readings, and takes them in

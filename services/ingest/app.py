@@ -14,6 +14,7 @@ from bowei.observability.installing import install_http
 from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
+from bowei.records.leading import Leadership
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
 from services.ingest.citybrain import api as citybrain_api
@@ -28,6 +29,8 @@ from services.ingest.measures import Measures
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
 from services.ingest.parkapi import api as parkapi_api
+from services.ingest.pulling.assembling import pullings_of
+from services.ingest.pulling.leading import PULLER, Pulling
 from services.ingest.receiving import Receiving
 from services.ingest.settings import Settings
 from services.ingest.sources import Sources
@@ -55,7 +58,10 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_wiring(measures) as opened, in_background(opened.copying.run):
+        async with AsyncExitStack() as running:
+            opened = await running.enter_async_context(open_wiring(measures))
+            for work in opened.background:
+                await running.enter_async_context(in_background(work))
             app.state.wiring = opened
             yield
 
@@ -130,11 +136,16 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             await live_state.ping()
             return None
 
+        intake = Intake(receiving, sources, clock, measures, settings.plate_key)
+        feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
+        pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
+
         yield Wiring(
             receiving=receiving,
-            intake=Intake(receiving, sources, clock, measures, settings.plate_key),
+            intake=intake,
             uploads=Uploads(receiving, measures, settings.plate_key),
             copying=copying,
+            background=(copying.run, *([pulling.run] if feeds else [])),
             sources=sources,
             clock=clock,
             measures=measures,

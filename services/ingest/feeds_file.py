@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from bowei.domain.problems import FIELD_KINDS, Refused
 from bowei.observability.environment import Environment, WrongEnvironment
@@ -18,11 +19,12 @@ from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
 from bowei.records.registering import SourceKind
 from services.ingest.feed_fields import STRICT, FeedFields, line_of, unfit
 from services.ingest.fieldmaps.feed import PushFeed
+from services.ingest.pulling.feed import PullFeed
 
 _ERRORS_SHOWN = 20
 
-AnyFeed = PushFeed
-"""A feed of any way; of several, `Annotated[… | …, Field(discriminator="way")]`."""
+AnyFeed = Annotated[PushFeed | PullFeed, Field(discriminator="way")]
+"""A feed of any way."""
 Said = TypeVar("Said", bound=FeedFields)
 
 
@@ -83,7 +85,7 @@ def read_feeds_file(file: Path, environment: Environment) -> Feeds:
         raise FeedsFileWrong("\n".join(_lines_of(refused))) from refused
     except ValidationError as error:
         findings = error.errors(include_url=False, include_input=False)
-        raise FeedsFileWrong("\n".join(line_of(finding) for finding in findings[:_ERRORS_SHOWN])) from None
+        raise FeedsFileWrong("\n".join(line_of(_placed(finding)) for finding in findings[:_ERRORS_SHOWN])) from None
     feeds: list[Feed[FeedFields]] = []
     faults: list[str] = []
     for place, feed in enumerate(said):
@@ -94,6 +96,16 @@ def read_feeds_file(file: Path, environment: Environment) -> Feeds:
     if faults:
         raise FeedsFileWrong("\n".join(faults[:_ERRORS_SHOWN]))
     return Feeds(tuple(feeds), file.parent)
+
+
+def _placed(finding: ErrorDetails) -> Mapping[str, object]:
+    """Give a finding the place that the file's author knows: without the way, which pydantic puts before a field."""
+    place = finding["loc"]
+    if finding["type"] == "union_tag_not_found":
+        return {"type": "missing", "loc": (*place, "way")}
+    if finding["type"] == "union_tag_invalid":
+        return {**finding, "loc": (*place, "way")}
+    return {**finding, "loc": place[:2] + place[3:]}
 
 
 def unheard_sources(feeds: Feeds, known: Mapping[str, SourceKind]) -> Iterator[str]:

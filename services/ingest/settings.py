@@ -8,6 +8,7 @@ from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, pushes_of
+from services.ingest.pulling.assembling import faults_of
 from services.ingest.sources import Sealings
 
 
@@ -59,9 +60,12 @@ def _feeds(environment: Environment) -> tuple[Feeds, Pushes]:
         return Feeds(), Pushes()
     try:
         feeds = read_feeds_file(Path(file), environment)
-        return feeds, pushes_of(feeds)
+        pushes = pushes_of(feeds)
     except FeedsFileWrong as wrong:
         raise WrongEnvironment(f"BOWEI_FEEDS names a file that can't be used.\n{wrong}") from wrong
+    if faults := list(faults_of(feeds)):
+        raise WrongEnvironment("\n".join(("BOWEI_FEEDS names a file that can't be used.", *faults)))
+    return feeds, pushes
 
 
 def _sealings(environment: Environment) -> Sealings:

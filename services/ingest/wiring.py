@@ -1,6 +1,6 @@
 """The collaborators that ingest's endpoints receive."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -28,6 +28,8 @@ class Wiring:
     clock: Clock
     measures: Measures
     plate_key: bytes | None = field(repr=False)
+    background: Sequence[Callable[[], Awaitable[None]]] = ()
+    """What runs beside the answers: copying, pulling."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """Ask whether each store is there: ledger, live_state."""
 

@@ -23,6 +23,7 @@ EDGE = "Frameworks stay at the edge: rooms of state know no HTTP"
 CONCRETE = "Concrete stores are named only where an application is assembled"
 HOLDS = "Only routing places and ends holds"
 REPORTS = "Only ingest records what lots say; routing may read it"
+CONVERTERS = "Only pulling knows the library of other people's converters"
 READS = "Availability writes nothing: it knows no store that writes"
 
 # Which contracts break when a line is planted in a file.
@@ -41,6 +42,7 @@ PLANTS: list[tuple[str, str, set[str]]] = [
     ("services/registry/__init__.py", "import bowei.records.holding", {HOLDS}),
     ("services/registry/__init__.py", "import bowei.records.reporting", {REPORTS}),
     ("services/availability/views.py", "import bowei.livestate.showing", {READS}),
+    ("services/ingest/intake.py", "import parkapi_sources", {CONVERTERS}),
 ] + [
     (f"bowei/{room}/__init__.py", f"import bowei.{other}", {LAYERS})
     for room in ("records", "livestate", "roads", "observability")

@@ -15,6 +15,7 @@ _PATHS = (
     ("/v1/observations", "application/x-ndjson"),
     ("/v1/passages", "application/json"),
     ("/v1/heartbeats", "application/json"),
+    ("/v1/datex2/malls", "application/xml"),
     ("/api/v2/cp/uploadParkingState", "application/x-www-form-urlencoded"),
     ("/tcjg/api/uploadCarInData", "application/x-www-form-urlencoded"),
     ("/api/v2/cp/uploadPhoto", "multipart/form-data; boundary=x"),
@@ -27,7 +28,7 @@ _NEW_WORLD_AFTER = 2_000
 SEEDS = tuple(
     bytes([place]) + seed
     for place in range(len(_PATHS))
-    for parser in ("native_observations", "native_passages", "native_lines", "citybrain_form", "field_maps")
+    for parser in ("native_observations", "native_passages", "native_lines", "datex2", "citybrain_form", "field_maps")
     for seed in PARSERS[parser].seeds
 )
 

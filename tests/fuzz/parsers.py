@@ -19,11 +19,13 @@ from services.ingest.citybrain.messages import read_upload
 from services.ingest.citybrain.methods import Method
 from services.ingest.citybrain.problems import CityBrainProblem
 from services.ingest.citybrain.receiving import receive
+from services.ingest.datex2.reading import read_status
 from services.ingest.fieldmaps.field_map import SHIPPED, FieldMap
 from services.ingest.fieldmaps.signing import SigningIn, places_of, signed_text
 from services.ingest.native.params import HeartbeatItem, ObservationItem, PassageItem
 from services.ingest.native.reading import BatchReader
 from services.ingest.parkapi.reading import read_item
+from tests.unit.datex2_written import WHOLE
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 _WRITTEN = "2026-03-02 09:00:00"
@@ -178,6 +180,11 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
                 b'{"uid":"a","realtime_data_updated_at":"2026-03-02T00:30:03Z","realtime_free_capacity":"7"}',
                 b'{"uid":"a","name":"b","restrictions":[{"type":"DISABLED","realtime_free_capacity":1}]}',
             ),
+        ),
+        "datex2": Parser(
+            read_status,
+            (Refused,),
+            (WHOLE, WHOLE.replace(b"numberOfVacantSpaces", b"parkingNumberOfVacantSpaces"), b"<!DOCTYPE a><a/>"),
         ),
         "citybrain_form": Parser(
             partial(_envelope, _keys()), (CityBrainProblem,), (_FORM, b"accessID=lot&cipher=AA%3D&sign=")

@@ -172,6 +172,7 @@ class IngestWorld:
             intake=Intake(receiving, sources, self.own_clock, measures, self.plate_key),
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
+            background=(self.copying.run,),
             sources=sources,
             clock=self.own_clock,
             measures=measures,

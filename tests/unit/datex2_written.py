@@ -37,3 +37,33 @@ def number(name: str, value: object) -> str:
 
 VACANT = number("numberOfVacantSpaces", 118)
 TOTAL = number("numberOfSpacesOverride", 300)
+FORECAST = """<prk:parkingStatusInformation xsi:type="prk:PlaceStatus">
+    <fac:reference targetClass="fac:FacilityObject" id="mall-a" version="3"/>
+    <fac:lastUpdated>2026-03-02T00:30:03Z</fac:lastUpdated>
+    <prk:occupancy>
+      <prk:numberOfVacantSpaces>96</prk:numberOfVacantSpaces>
+      <prk:probability><com:percentage>82</com:percentage></prk:probability>
+    </prk:occupancy>
+    <prk:statusValidity xsi:type="prk:ValidityByOffset">
+      <prk:statusTimeOffsetToOrigin>900</prk:statusTimeOffsetToOrigin>
+    </prk:statusValidity>
+    <prk:status>spacesAvailable</prk:status>
+  </prk:parkingStatusInformation>"""
+WHOLE = v3(
+    place(
+        TOTAL
+        + VACANT
+        + number("numberOfOccupiedSpaces", 182)
+        + number("occupancy", 60.7)
+        + number("occupancyTrend", "increasing"),
+        status="spacesAvailable",
+    ),
+    place(lot="mall-b", opening="statusUnknown", fault="communicationsFailure", status="unknown"),
+    place(
+        number("numberOfSpacesOverride", 127) + number("numberOfVacantSpaces", 0),
+        lot="hospital-1",
+        status="fullAtEntrance",
+    ),
+    FORECAST,
+)
+"""An open lot, one that fell silent, a full hospital, and a forecast for the open one."""

@@ -1,7 +1,6 @@
 """What a DATEX II publisher writes, v2 or v3, becomes what it means: no number is made up, and none is a forecast."""
 
 import os
-import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,46 +9,13 @@ import pytest
 from lxml import etree
 
 from bowei.domain.dirt import Dirt
-from bowei.domain.observations import RAW_MOST, Bound, LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.problems import Refused
-from services.ingest.datex2.parsing import DEEPEST, MOST_RECORDS, Publication
 from services.ingest.datex2.reading import read_status
 from services.ingest.readings import CountReading, Reading, Unmeant
-from tests.unit.datex2_written import TOTAL, VACANT, number, place, v3
+from tests.unit.datex2_written import FORECAST, TOTAL, VACANT, WHOLE, number, place, v3
 
 AT = datetime(2026, 3, 2, 0, 30, 3, tzinfo=UTC)
-
-
-FORECAST = """<prk:parkingStatusInformation xsi:type="prk:PlaceStatus">
-    <fac:reference targetClass="fac:FacilityObject" id="mall-a" version="3"/>
-    <fac:lastUpdated>2026-03-02T00:30:03Z</fac:lastUpdated>
-    <prk:occupancy>
-      <prk:numberOfVacantSpaces>96</prk:numberOfVacantSpaces>
-      <prk:probability><com:percentage>82</com:percentage></prk:probability>
-    </prk:occupancy>
-    <prk:statusValidity xsi:type="prk:ValidityByOffset">
-      <prk:statusTimeOffsetToOrigin>900</prk:statusTimeOffsetToOrigin>
-    </prk:statusValidity>
-    <prk:status>spacesAvailable</prk:status>
-  </prk:parkingStatusInformation>"""
-WHOLE = v3(
-    place(
-        TOTAL
-        + VACANT
-        + number("numberOfOccupiedSpaces", 182)
-        + number("occupancy", 60.7)
-        + number("occupancyTrend", "increasing"),
-        status="spacesAvailable",
-    ),
-    place(lot="mall-b", opening="statusUnknown", fault="communicationsFailure", status="unknown"),
-    place(
-        number("numberOfSpacesOverride", 127) + number("numberOfVacantSpaces", 0),
-        lot="hospital-1",
-        status="fullAtEntrance",
-    ),
-    FORECAST,
-)
-"""An open lot, one that fell silent, a full hospital, and a forecast for the open one."""
 
 
 def only(body: bytes) -> CountReading:
@@ -175,9 +141,16 @@ def test_a_lot_is_in_the_state_that_was_said(record: str, free: int | None, stat
     assert (reading.free, reading.state) == (free, state)
 
 
-def test_no_data_written_as_nought_is_no_full_lot() -> None:
-    """A lot whose link is down says 0 free: it is unknown."""
-    reading = only(v3(place(number("numberOfVacantSpaces", 0), fault="noParkingInformationAvailable")))
+@pytest.mark.parametrize(
+    "record",
+    [
+        place(number("numberOfVacantSpaces", 0), fault="noParkingInformationAvailable"),
+        place(number("numberOfVacantSpaces", 0), opening="statusUnknown"),
+    ],
+)
+def test_no_data_written_as_nought_is_no_full_lot(record: str) -> None:
+    """A lot whose link is down, or of which nothing is known, says 0 free: it is unknown."""
+    reading = only(v3(record))
     assert (reading.free, set(reading.dirt)) == (None, {Dirt.NO_DATA_AS_ZERO})
 
 
@@ -221,6 +194,43 @@ def test_the_older_model_is_read_alike() -> None:
     ]
 
 
+OLD_V2 = """<d2LogicalModel xmlns="http://datex2.eu/schema/2/2_0" modelBaseVersion="2"><payloadPublication lang="de">
+  <publicationTime>2026-03-02T00:31:00Z</publicationTime>
+  <genericPublicationName>ParkingFacilityTableStatusPublication</genericPublicationName>
+  <genericPublicationExtension><parkingFacilityTableStatusPublication>
+    <parkingFacilityStatus>
+      <parkingFacilityOccupancy>0.26</parkingFacilityOccupancy>
+      <parkingFacilityReference targetClass="ParkingFacility" version="1" id="7[hall]"/>
+      <parkingFacilityStatus>open</parkingFacilityStatus>
+      <parkingFacilityStatus>spacesAvailable</parkingFacilityStatus>
+      <parkingFacilityStatusTime>2026-03-02T00:30:03Z</parkingFacilityStatusTime>
+      <totalNumberOfOccupiedParkingSpaces>82</totalNumberOfOccupiedParkingSpaces>
+      <totalNumberOfVacantParkingSpaces>230</totalNumberOfVacantParkingSpaces>
+      <totalParkingCapacityOverride>312</totalParkingCapacityOverride>
+    </parkingFacilityStatus>
+    <parkingFacilityStatus>
+      <parkingFacilityReference targetClass="ParkingFacility" version="1" id="8"/>
+      <parkingFacilityStatus>closed</parkingFacilityStatus>
+    </parkingFacilityStatus>
+    <parkingFacilityStatus>
+      <parkingFacilityReference targetClass="ParkingFacility" version="1" id="9"/>
+      <parkingFacilityStatus>statusUnknown</parkingFacilityStatus>
+      <totalNumberOfVacantParkingSpaces>0</totalNumberOfVacantParkingSpaces>
+    </parkingFacilityStatus>
+  </parkingFacilityTableStatusPublication></genericPublicationExtension>
+</payloadPublication></d2LogicalModel>"""
+
+
+def test_the_oldest_shape_is_read_alike() -> None:
+    """Until 2.2 counts stood in the record itself, and words of its state were called as the record is."""
+    published = datetime(2026, 3, 2, 0, 31, tzinfo=UTC)
+    assert said(read_status(OLD_V2.encode())) == [
+        ("7[hall]", AT, 312, 230, LotState.OPEN),
+        ("8", published, None, None, LotState.CLOSED),
+        ("9", published, None, None, LotState.UNKNOWN),
+    ]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1"])
 def test_a_byte_order_mark_or_another_encoding_changes_nothing(encoding: str) -> None:
     """What the declaration says, or the mark, is what is read."""
@@ -246,73 +256,6 @@ def test_a_time_without_offset_is_not_taken_unless_the_feed_says_its_zone() -> N
 def test_a_time_that_nobody_can_read_is_none(written: str) -> None:
     """Then the time of receipt is taken, and said so."""
     assert only(v3(place(VACANT).replace("2026-03-02T00:30:03Z", written))).observed_at is None
-
-
-@pytest.mark.parametrize(
-    ("spoilt", "code"),
-    [
-        pytest.param(place(VACANT, lot=" "), "missing_field", id="no lot"),
-        pytest.param(place(VACANT, lot="x" * 257), "wrong_length", id="a name without end"),
-    ],
-)
-def test_a_record_of_no_lot_never_stops_the_others(spoilt: str, code: str) -> None:
-    """It is named with its reason, beside what was said, cut to what is kept."""
-    bad, good = read_status(v3(spoilt, place(VACANT, lot="mall-b")))
-    assert isinstance(bad, Unmeant)
-    assert bad.code == code
-    assert bad.raw is not None
-    assert len(bad.raw) <= RAW_MOST
-    assert isinstance(good, CountReading)
-    assert good.lot_code == "mall-b"
-
-
-LAUGHS = b"""<!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><payload>&b;</payload>"""
-OUTSIDE = b"""<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/hostname">]><payload>&file;</payload>"""
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        pytest.param(b"", "xml_syntax", id="nothing"),
-        pytest.param(b"<html><body>Wartung", "xml_syntax", id="a page that was cut off"),
-        pytest.param(WHOLE[:-200], "xml_syntax", id="a publication that was cut off"),
-        pytest.param(b'<?xml version="1.0" encoding="martian"?><payload/>', "xml_syntax", id="an encoding of nobody"),
-        pytest.param(b"<payload>\xff\xfe</payload>", "xml_syntax", id="bytes that are no UTF-8"),
-        pytest.param(LAUGHS, "xml_forbidden", id="a billion laughs"),
-        pytest.param(OUTSIDE, "xml_forbidden", id="a file of ours"),
-        pytest.param(b"<!DOCTYPE payload><payload/>", "xml_forbidden", id="a DTD"),
-        pytest.param(b"<a>" * (DEEPEST + 1) + b"</a>" * (DEEPEST + 1), "xml_too_deep", id="a well"),
-    ],
-)
-def test_what_is_no_decent_xml_is_refused_whole(body: bytes, code: str) -> None:
-    """It is not read further than needed to see it."""
-    with pytest.raises(Refused) as refused:
-        read_status(body)
-    assert refused.value.code == "malformed_xml"
-    assert [error.code for error in refused.value.errors] == [code]
-
-
-def test_a_flood_of_records_is_refused() -> None:
-    """More than any city has lots."""
-    with pytest.raises(Refused, match="too_many_items"):
-        read_status(v3("<prk:parkingStatusInformation/>" * (MOST_RECORDS + 1)))
-
-
-def test_a_description_of_lots_is_no_status_of_them() -> None:
-    """A table of lots, or any other XML, is refused; a status publication without a record is an empty one."""
-    with pytest.raises(Refused, match="not_a_status"):
-        read_status(v3().replace(b"ParkingStatusPublication", b"ParkingTablePublication"))
-    assert read_status(v3()) == []
-
-
-def test_memory_holds_one_record_and_not_all() -> None:
-    """Each record is let go once the next one is asked for."""
-    alive: list[int] = []
-    seen: list[weakref.ref[object]] = []
-    for record in Publication(v3(*[place(VACANT)] * 50)).records():
-        seen.append(weakref.ref(record))
-        alive.append(sum(one() is not None for one in seen))
-    assert alive == [1] * 50
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Meaning: what the status of one lot says, in our words.
 
-The elements of v2 are those of v3 with `parking` before them, so one reading does for both. A count that is missing,
-faulty or graded stays unknown; what is a forecast is none of now.
+The elements of v2 are those of v3 with `parking` before them, and until 2.2 they stand in the record itself: they are
+read alike. A count that is missing, faulty or graded stays unknown; what is a forecast is none of now.
 """
 
 import re
@@ -23,6 +23,10 @@ from services.ingest.readings import CountReading, Unmeant
 LONGEST_CODE = 256
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}(?:\.0*)?")
 _FRACTION = re.compile(r"[+-]?[0-9]*\.[0-9]+")
+
+_CAPACITY = ("numberOfSpacesOverride", "parkingNumberOfSpacesOverride", "totalParkingCapacityOverride")
+_VACANT = ("numberOfVacantSpaces", "parkingNumberOfVacantSpaces", "totalNumberOfVacantParkingSpaces")
+_OCCUPIED = ("numberOfOccupiedSpaces", "parkingNumberOfOccupiedSpaces", "totalNumberOfOccupiedParkingSpaces")
 
 _OPENING: Mapping[str, LotState] = MappingProxyType(
     {
@@ -68,13 +72,13 @@ def read_record(record: Element, *, published: str | None, zone: ZoneInfo | None
     if xsi_type(record) in _NO_LOTS or _is_forecast(record):
         return None
     raw = _raw(record)
-    reference = child(record, "reference", "parkingRecordReference")
+    reference = child(record, "reference", "parkingRecordReference", "parkingFacilityReference")
     code = ("" if reference is None else reference.get("id", "")).strip()
     if not code:
         return Unmeant("missing_field", "reference", raw=raw)
     if len(code) > LONGEST_CODE:
         return Unmeant("wrong_length", "reference", raw=raw)
-    written = text(record, "lastUpdated", "parkingStatusOriginTime") or published
+    written = text(record, "lastUpdated", "parkingStatusOriginTime", "parkingFacilityStatusTime") or published
     dirt: set[Dirt] = set()
     observed_at = _read_time(written)
     if observed_at is not None and observed_at.tzinfo is None:
@@ -83,8 +87,11 @@ def read_record(record: Element, *, published: str | None, zone: ZoneInfo | None
         observed_at = observed_at.replace(tzinfo=zone)
         dirt.add(Dirt.NAIVE_TIME)
     faults = texts(record, "parkingFault")
-    capacity, free = _read_counts(child(record, "occupancy", "parkingOccupancy"), dirt)
-    if faults & _COUNT_FAULTS:
+    occupancy = child(record, "occupancy", "parkingOccupancy")
+    capacity, free = _read_counts(record if occupancy is None else occupancy, dirt)
+    state = _state(record, faults, free)
+    if faults & _COUNT_FAULTS or (state is LotState.UNKNOWN and free.spaces == 0):
+        # Nought of a lot of which nothing is known stands for no data, and not for a full lot.
         if free.spaces == 0:
             dirt.add(Dirt.NO_DATA_AS_ZERO)
         free = _UNKNOWN
@@ -95,7 +102,7 @@ def read_record(record: Element, *, published: str | None, zone: ZoneInfo | None
         observed_at=None if observed_at is None else _to_utc(observed_at),
         capacity=capacity,
         free=free.spaces,
-        state=_state(record, faults, free),
+        state=state,
         bound=free.bound,
         dirt=frozenset(dirt),
         raw=raw,
@@ -111,8 +118,10 @@ def _is_forecast(record: Element) -> bool:
 
 
 def _state(record: Element, faults: frozenset[str], free: _Free) -> LotState:
-    status = texts(record, "status") | texts(record, "parkingSiteStatus")
+    status = texts(record, "status") | texts(record, "parkingSiteStatus") | texts(record, "parkingFacilityStatus")
     written = text(record, "openingStatus", "parkingSiteOpeningStatus")
+    if written is None:
+        written = next((word for word in ("closed", "statusUnknown", "open") if word in status), None)
     if written is not None:
         opening = _OPENING.get(written, LotState.UNKNOWN)
     else:
@@ -128,9 +137,9 @@ def _state(record: Element, faults: frozenset[str], free: _Free) -> LotState:
 
 
 def _read_counts(occupancy: Element | None, dirt: set[Dirt]) -> tuple[int | None, _Free]:
-    capacity = _count(occupancy, dirt, "numberOfSpacesOverride", "parkingNumberOfSpacesOverride")
-    free = _count(occupancy, dirt, "numberOfVacantSpaces", "parkingNumberOfVacantSpaces")
-    occupied = _count(occupancy, dirt, "numberOfOccupiedSpaces", "parkingNumberOfOccupiedSpaces")
+    capacity = _count(occupancy, dirt, *_CAPACITY)
+    free = _count(occupancy, dirt, *_VACANT)
+    occupied = _count(occupancy, dirt, *_OCCUPIED)
     if free is not None:
         if None not in {capacity, occupied} and free + (occupied or 0) != capacity:
             dirt.add(Dirt.COUNTS_DISAGREE)
@@ -154,7 +163,7 @@ def _read_counts(occupancy: Element | None, dirt: set[Dirt]) -> tuple[int | None
 
 def _may_be_taken_off(occupancy: Element | None) -> bool:
     """Say whether what is free may be taken from what is occupied: nothing was said of it, not even wrongly."""
-    return text(occupancy, "numberOfVacantSpaces", "parkingNumberOfVacantSpaces") is None
+    return text(occupancy, *_VACANT) is None
 
 
 def _count(occupancy: Element | None, dirt: set[Dirt], *names: str) -> int | None:

@@ -16,10 +16,12 @@ from services.ingest.datex2.elements import local_name
 
 MOST_RECORDS = 20_000
 DEEPEST = 64
-RECORDS = frozenset({"parkingRecordStatus", "parkingStatusInformation"})
-"""What v2 and v3 call the status of one lot."""
+RECORDS = frozenset({"parkingFacilityStatus", "parkingRecordStatus", "parkingStatusInformation"})
+"""What v2 until 2.2, v2 since 2.3, and v3 call the status of one lot; in the first a word of it is called so again."""
 _TIME = "publicationTime"
-_STATUS_PUBLICATIONS = frozenset({"parkingStatusPublication", "ParkingStatusPublication"})
+_STATUS_PUBLICATIONS = frozenset(
+    {"parkingFacilityTableStatusPublication", "parkingStatusPublication", "ParkingStatusPublication"}
+)
 
 
 class Publication:

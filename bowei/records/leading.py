@@ -1,0 +1,92 @@
+"""The right to be the one process of all that does a work: an advisory lock on a connection of its own."""
+
+import asyncio
+from dataclasses import dataclass
+
+import asyncpg
+
+from bowei.records.connecting import PRIMARY_ONLY, translated
+
+_CONNECT_TIMEOUT_S = 5.0
+_ANSWER_WITHIN_S = 2.0
+_KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""How soon the server notices that a leader's machine is gone, and gives the lock to another: 20 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A work that one process does: its lock, its name in the server's list of connections, and what wakes it."""
+
+    lock_key: int
+    name: str
+    channel: str | None = None
+
+
+class Leading:
+    """The right, held for as long as the connection lives."""
+
+    def __init__(self, connection: asyncpg.Connection, woken: asyncio.Event) -> None:
+        self._connection = connection
+        self._woken = woken
+
+    def lost(self) -> bool:
+        """Say whether the connection, and the lock with it, is gone."""
+        return self._connection.is_closed()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until there is news on the post's channel or the connection is lost, at most `timeout_s`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._woken.wait()
+        except TimeoutError:
+            await self._ask()
+        self._woken.clear()
+
+    async def _ask(self) -> None:
+        # Silence may be a connection, and with it a lock, that broke without a word.
+        try:
+            await self._connection.execute("SELECT", timeout=_ANSWER_WITHIN_S)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
+
+    async def give_up(self) -> None:
+        """Close the connection: the lock goes with it."""
+        try:
+            await self._connection.close(timeout=2.0)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
+
+
+class Leadership:
+    """Hands out the right to a post in the database at `url`."""
+
+    def __init__(self, url: str, post: Post) -> None:
+        self._url = url
+        self._post = post
+
+    async def try_lead(self) -> Leading | None:
+        """Take the right, or None where another process has it.
+
+        Raises:
+            StoreAway, OutcomeUnknown: the database can't be reached.
+        """
+        woken = asyncio.Event()
+        with translated():
+            connection = await asyncpg.connect(
+                self._url,
+                timeout=_CONNECT_TIMEOUT_S,
+                command_timeout=_CONNECT_TIMEOUT_S,
+                target_session_attrs=PRIMARY_ONLY,
+                server_settings=_KEEPALIVE | {"application_name": f"bowei {self._post.name}"},
+            )
+            try:
+                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._post.lock_key):
+                    await connection.close(timeout=2.0)
+                    return None
+                if self._post.channel is not None:
+                    await connection.add_listener(self._post.channel, lambda *_: woken.set())
+                connection.add_termination_listener(lambda _: woken.set())
+            except BaseException:
+                connection.terminate()
+                raise
+        return Leading(connection, woken)
