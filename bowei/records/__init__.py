@@ -7,6 +7,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     holding      HoldBook: placing and ending holds      postgres_holding      migrations/0002
     reporting    ReportJournal: observations, passages   postgres_reporting    migrations/0003
     registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
+    sensing      SpaceBook: spaces with a sensor each    postgres_sensing      migrations/0008
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
     leading      the right to be the one that does it    following             that to copy the ledger

@@ -15,13 +15,21 @@ from bowei.domain.lots import DriverId
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
-from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.in_memory import (
+    InMemoryHoldBook,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryReportJournal,
+    InMemorySpaceBook,
+)
 from bowei.records.migrating import migrate
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.postgres_sensing import PostgresSpaceBook
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
+from bowei.records.sensing import SpaceBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class Stores:
     book: HoldBook
     journal: ReportJournal
     register: Register
+    spaces: SpaceBook
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -40,7 +49,13 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
     async def step_to(instant: datetime) -> None:
         clock.step_to(instant)
 
-    return Stores(InMemoryHoldBook(records), InMemoryReportJournal(records), InMemoryRegister(records), step_to)
+    return Stores(
+        InMemoryHoldBook(records),
+        InMemoryReportJournal(records),
+        InMemoryRegister(records),
+        InMemorySpaceBook(records),
+        step_to,
+    )
 
 
 class AskedInCompany(PostgresHoldBook):
@@ -61,7 +76,8 @@ async def postgres_stores(
     pool = await connect(url, most_connections=4, check_durable=False)
     try:
         book, journal = book_type(pool), PostgresReportJournal(pool)
-        yield Stores(book, journal, PostgresRegister(pool), lambda instant: step_replay(pool, instant)), pool
+        spaces = PostgresSpaceBook(pool)
+        yield Stores(book, journal, PostgresRegister(pool), spaces, lambda instant: step_replay(pool, instant)), pool
         await book.close()
         await journal.close()
     finally:
