@@ -253,6 +253,11 @@ _FIELD_CATALOGUE = (
         "future_time", "The time lies in the future. Check the sender's clock.", "时间在未来，请检查上报端时钟。"
     ),
     FieldKind(
+        "waited_without_time",
+        "This may have waited at the broker and says no time of its own. Send one.",
+        "该消息可能已在代理中滞留且未带时间，请携带上报时间。",
+    ),
+    FieldKind(
         "bad_timezone",
         "This is no IANA time zone. Write one such as Asia/Shanghai.",
         "不是 IANA 时区，请写如 Asia/Shanghai。",
@@ -279,6 +284,11 @@ _FIELD_CATALOGUE = (
     ),
     # What the parties agree
     FieldKind("unknown_lot", "No lot of that id is registered.", "没有登记该停车场。"),
+    FieldKind(
+        "unknown_device",
+        "The feeds file describes no sensor of this id. Add it there, with its lot.",
+        "数据源文件中没有该车位检测器，请在其中登记。",
+    ),
     FieldKind("unknown_hospital", "No hospital of that id is registered.", "没有登记该医院。"),
     FieldKind("unknown_block", "No block of that id is described.", "没有描述该街区。"),
     FieldKind("not_a_hospital_lot", "The lot is not of kind hospital.", "该停车场不是医院停车场。"),

@@ -2,6 +2,7 @@
 
 Answers   POST /v1/observations, /v1/passages, /v1/heartbeats; what ParkAPI's tools push; feeds in shapes of their own,
           and the Hangzhou City Brain upload protocol, where they are turned on
+Takes     messages of the brokers that the feeds file names, and uplinks of sensors
 Reads     the register: who may report, for which lots
 Writes    reports and passages, in the journal; then what is seen of each lot, in the live state (its only writer)
 Promise   what was acknowledged was committed to the journal first; a bad item never stops the others; with the live
@@ -13,6 +14,7 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     fieldmaps      the sender's own shape, by a map   parkapi     what ParkAPI's tools push
     datex2         DATEX II v2 and v3, sent to us or fetched
     pulling        what others publish, fetched by one process of all
+    mqtt           what a broker hands on            lorawan     sensors that each watch one space
 
     what all of them share
     readings       what an item says, in our words  intake      finds the lots of readings, and takes them in

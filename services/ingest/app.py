@@ -17,6 +17,7 @@ from bowei.records.failures import PROBLEM_CODES
 from bowei.records.leading import Leadership
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.postgres_sensing import PostgresSpaceBook
 from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
@@ -25,7 +26,10 @@ from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
 from services.ingest.intake import Intake
+from services.ingest.lorawan import api as lorawan_api
+from services.ingest.lorawan.webhooks import webhooks
 from services.ingest.measures import Measures
+from services.ingest.mqtt.assembling import ListenerParts, listeners
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
 from services.ingest.parkapi import api as parkapi_api
@@ -87,6 +91,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
     app.include_router(native_api.router)
     app.include_router(datex2_api.router)
     app.include_router(parkapi_api.router)
+    app.include_router(lorawan_api.router)
     if citybrain:
         app.include_router(citybrain_api.router)
     if pushes.by_address:
@@ -127,6 +132,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             _log.warning("feed_source_has_no_key", extra={"source_id": source_id})
         copying = Copying(journal, live_state, measures)
         receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
+        spaces = PostgresSpaceBook(pool)
 
         async def ask_ledger() -> str | None:
             measures.clock_skew.set((clock.now() - await journal.now()).total_seconds())
@@ -139,16 +145,19 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         intake = Intake(receiving, sources, clock, measures, settings.plate_key)
         feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
+        parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
+        brokers = listeners(settings.feeds, parts)
 
         yield Wiring(
             receiving=receiving,
             intake=intake,
             uploads=Uploads(receiving, measures, settings.plate_key),
             copying=copying,
-            background=(copying.run, *([pulling.run] if feeds else [])),
+            background=(copying.run, *([pulling.run] if feeds else []), *(listener.run for listener in brokers)),
             sources=sources,
             clock=clock,
             measures=measures,
             plate_key=settings.plate_key,
             probes={"ledger": ask_ledger, "live_state": ask_live_state},
+            webhooks=webhooks(settings.feeds, spaces, intake, sources),
         )

@@ -19,11 +19,13 @@ from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
 from bowei.records.registering import SourceKind
 from services.ingest.feed_fields import STRICT, FeedFields, line_of, unfit
 from services.ingest.fieldmaps.feed import PushFeed
+from services.ingest.lorawan.feed import LorawanFeed
+from services.ingest.mqtt.feed import MqttFeed
 from services.ingest.pulling.feed import PullFeed
 
 _ERRORS_SHOWN = 20
 
-AnyFeed = Annotated[PushFeed | PullFeed, Field(discriminator="way")]
+AnyFeed = Annotated[PushFeed | PullFeed | MqttFeed | LorawanFeed, Field(discriminator="way")]
 """A feed of any way."""
 Said = TypeVar("Said", bound=FeedFields)
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
+from services.ingest.mqtt.measures import MqttMeasures
 from services.ingest.pulling.measures import PullMeasures
 
 _LAG_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 3600.0)
@@ -89,6 +90,7 @@ class Measures:
         )
         self.pulling = PullMeasures(registry)
         self._sources_shown: set[SourceId] = set()
+        self.mqtt = MqttMeasures(registry)
         self.show_failures = Counter(
             "bowei_ingest_show_failures_total",
             "How often could recorded reports not be shown in the live state? They are copied later.",

@@ -1,5 +1,6 @@
 """What an operator may set for ingest, read from the environment at start."""
 
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class Settings:
     """What the feeds file describes."""
     pushes: Pushes = field(default_factory=Pushes)
     """Those of them that post to us, ready."""
+    replica: str = "one"
+    """Names this process among those of its kind, to brokers."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -51,6 +54,7 @@ def settings_from(environment: Environment) -> Settings:
         most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=3, most=100),
         feeds=feeds,
         pushes=pushes,
+        replica=environment.text("BOWEI_REPLICA", socket.gethostname()),
     )
 
 

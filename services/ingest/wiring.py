@@ -11,6 +11,7 @@ from bowei.observability.health import Probe
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
 from services.ingest.intake import Intake
+from services.ingest.lorawan.webhooks import Webhook
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
@@ -29,9 +30,11 @@ class Wiring:
     measures: Measures
     plate_key: bytes | None = field(repr=False)
     background: Sequence[Callable[[], Awaitable[None]]] = ()
-    """What runs beside the answers: copying, pulling."""
+    """What runs beside the answers: copying, pulling, listening to brokers."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """Ask whether each store is there: ledger, live_state."""
+    webhooks: Mapping[str, Webhook] = field(default_factory=dict)
+    """Of network servers of sensors, by source."""
 
 
 def wiring(request: Request) -> Wiring:

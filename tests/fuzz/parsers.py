@@ -22,6 +22,10 @@ from services.ingest.citybrain.receiving import receive
 from services.ingest.datex2.reading import read_status
 from services.ingest.fieldmaps.field_map import SHIPPED, FieldMap
 from services.ingest.fieldmaps.signing import SigningIn, places_of, signed_text
+from services.ingest.lorawan.codecs import CODECS, PayloadUnread, read_decoded
+from services.ingest.lorawan.uplinks import Uplink, read_uplink
+from services.ingest.mqtt.native import read_message
+from services.ingest.mqtt.topics import Kind, read_topic
 from services.ingest.native.params import HeartbeatItem, ObservationItem, PassageItem
 from services.ingest.native.reading import BatchReader
 from services.ingest.parkapi.reading import read_item
@@ -134,6 +138,43 @@ _PASSAGE = {
     "plate": "浙A1",
 }
 
+_COUNTED = {"observed_at": "2026-03-02T00:59:57Z", "free": 118, "reset": True, "free_by_class": {"ev": 3}}
+_EVENT = {name: value for name, value in _PASSAGE.items() if name != "lot_id"}
+_UPLINK = json.dumps(
+    {
+        "end_device_ids": {"device_id": "tpl-1"},
+        "received_at": "2026-03-02T00:59:57.123456789Z",
+        "uplink_message": {"f_port": 2, "f_cnt": 7, "frm_payload": "ARU=", "decoded_payload": {"parkState": 1}},
+    }
+).encode()
+_OLDER_UPLINK = json.dumps(
+    {"dev_id": "53", "port": 1, "counter": 9, "payload_raw": "AQ==", "metadata": {"time": "2026-03-02T00:59:57Z"}}
+).encode()
+
+
+def _mqtt_message(data: bytes) -> None:
+    """Read a message of a broker; the first byte says of which kind, and whether it waited."""
+    if data:
+        kinds = tuple(Kind)
+        read_message(kinds[data[0] % len(kinds)], "mall", data[1:], waited=data[0] > 127, now=NOW)
+
+
+def _topic(data: bytes) -> None:
+    with suppress(UnicodeDecodeError):
+        read_topic(data.decode(), "parking")
+
+
+def _uplink(data: bytes) -> None:
+    """Read an uplink, and what it carries by every codec."""
+    uplink = read_uplink(data)
+    if isinstance(uplink, Uplink):
+        with suppress(PayloadUnread):
+            read_decoded(uplink.decoded, "parkState")
+        for codec in CODECS.values():
+            with suppress(PayloadUnread):
+                codec(uplink.f_port, uplink.payload)
+
+
 PARSERS: Mapping[str, Parser] = MappingProxyType(
     {
         "native_observations": Parser(
@@ -152,6 +193,16 @@ PARSERS: Mapping[str, Parser] = MappingProxyType(
             (Refused,),
             (json.dumps(_item()).encode() + b"\n{}\n\n7\n", b'{"lot_id":"\\ud800"}\r\n'),
         ),
+        "mqtt_messages": Parser(
+            _mqtt_message,
+            (),
+            tuple(
+                bytes([place]) + json.dumps(said, ensure_ascii=False).encode()
+                for place, said in enumerate((_COUNTED, [_EVENT, 7], {"sent_at": "2026-03-02T00:59:57Z"}, 1))
+            ),
+        ),
+        "mqtt_topics": Parser(_topic, (), (b"parking/east/mall-a/state", b"parking///online", b"a/b/c/d")),
+        "lorawan_uplinks": Parser(_uplink, (), (_UPLINK, _OLDER_UPLINK)),
         "json_border": Parser(check_json, (Refused,), (b'{"a":[1,2.5e3,null,"\\u6d59"]}', b'{"a":1,"a":2}', b"NaN")),
         "yaml": Parser(
             read_yaml, (Refused,), (b"feeds:\n  - source: a\n    way: push\n", b"a: &x 1\nb: *x\n", b"- [1, {a: ~}]")

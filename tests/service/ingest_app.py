@@ -19,15 +19,17 @@ from bowei.domain.places import Point
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.records.failures import StoreFailure
-from bowei.records.in_memory import InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.in_memory import InMemoryRecords, InMemoryRegister, InMemoryReportJournal, InMemorySpaceBook
 from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 from services.ingest.app import assemble
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.feeds_file import Feeds
 from services.ingest.fieldmaps.pushing import Pushes
 from services.ingest.intake import Intake
+from services.ingest.lorawan.webhooks import webhooks
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
@@ -139,6 +141,8 @@ class IngestWorld:
         self.measures = Measures(CollectorRegistry())
         self.copying = Copying(self.journal, self.live, self.measures, look_every_s=0.01)
         self.plate_key: bytes | None = PLATE_KEY
+        self.spaces = InMemorySpaceBook(self.records)
+        self.feeds = Feeds()
         self._client: AsyncClient | None = None
 
     async def settle_in(self) -> None:
@@ -167,9 +171,10 @@ class IngestWorld:
             return None
 
         sources = Sources(self.register, monotonic=lambda: self.monotonic_s)
+        intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key)
         yield Wiring(
             receiving=receiving,
-            intake=Intake(receiving, sources, self.own_clock, measures, self.plate_key),
+            intake=intake,
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
             background=(self.copying.run,),
@@ -178,6 +183,7 @@ class IngestWorld:
             measures=measures,
             plate_key=self.plate_key,
             probes={"ledger": there, "live_state": there},
+            webhooks=webhooks(self.feeds, self.spaces, intake, sources),
         )
 
     @property
@@ -238,10 +244,12 @@ async def ingest(
     plate_key: bytes | None = PLATE_KEY,
     live: InMemoryLiveState | None = None,
     pushes: Pushes | None = None,
+    feeds: Feeds | None = None,
 ) -> AsyncIterator[IngestWorld]:
     """Run ingest on stores in memory."""
     world = IngestWorld(live or InMemoryLiveState())
     world.plate_key = plate_key
+    world.feeds = feeds or Feeds()
     app = assemble(world.open_wiring, citybrain=citybrain, pushes=pushes)
     async with (
         app.router.lifespan_context(app),

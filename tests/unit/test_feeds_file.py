@@ -50,7 +50,7 @@ def test_a_feed_says_who_comes_in_how_and_with_which_secret(tmp_path: Path) -> N
         ("source: east, map: szymzh", "feeds[0].way: This field is needed."),
         (
             "source: east, way: pigeon, map: szymzh",
-            "feeds[0].way: This is not one of the options. (options: 'push', 'pull')",
+            "feeds[0].way: This is not one of the options. (options: 'push', 'pull', 'mqtt', 'lorawan')",
         ),
         ("source: '-', way: push, map: szymzh", "feeds[0].source: An id is 1 to 64 of"),
         (f"{PUSH}, secret: hunter2", "feeds[0].secret: There is no such field. Remove it."),

@@ -128,7 +128,7 @@ def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) ->
     """Turn an item into the domain's word for it, or say what can't be meant."""
     if item.free is UNSET and item.state is UNSET:
         return unread("missing_field", "free", item)
-    observed_at = _instant(item.observed_at)
+    observed_at = instant_of(item.observed_at)
     if isinstance(observed_at, str):
         return unread(observed_at, "observed_at", item)
     return Observation(
@@ -148,7 +148,7 @@ def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) ->
 
 def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key: bytes | None) -> Passage | Unread:
     """Turn an item into the domain's word for it, or say what can't be meant. Without a key the plate is dropped."""
-    passed_at = _instant(item.passed_at)
+    passed_at = instant_of(item.passed_at)
     if isinstance(passed_at, str):
         return unread(passed_at, "passed_at", item)
     hashed: bytes | None = None
@@ -170,7 +170,7 @@ def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key:
 
 def to_heartbeat(item: HeartbeatItem, lot_id: LotId | None, source_id: SourceId, now: datetime) -> Heartbeat | Unread:
     """Turn an item into the domain's word for it, or say what can't be meant."""
-    sent_at = now if item.sent_at is UNSET else _instant(item.sent_at)
+    sent_at = now if item.sent_at is UNSET else instant_of(item.sent_at)
     if isinstance(sent_at, datetime) and sent_at > now + FUTURE_TOLERANCE:
         sent_at = "future_time"
     if isinstance(sent_at, str):
@@ -205,7 +205,7 @@ def _known(value: Value | UnsetType) -> Value | None:
     return None if isinstance(value, UnsetType) else value
 
 
-def _instant(stated: datetime) -> datetime | str:
+def instant_of(stated: datetime) -> datetime | str:
     """Give the instant in UTC, or the code of what is wrong with it."""
     if stated.tzinfo is None:
         return "naive_time"

@@ -62,7 +62,7 @@ class BatchReader(Generic[Item]):
         try:
             return [self._read_one(raw) for raw in self._outline.decode(body).items]
         except msgspec.ValidationError as error:
-            code, field = _explain(str(error))
+            code, field = explain(str(error))
             raise Refused("invalid_request", errors=(FieldError(field or "", code),)) from None
         except (ValueError, RecursionError):
             raise Refused("malformed_json") from None
@@ -71,7 +71,7 @@ class BatchReader(Generic[Item]):
         try:
             return self._one.decode(raw)
         except msgspec.ValidationError as error:
-            code, field = _explain(str(error))
+            code, field = explain(str(error))
             return Unread(code, field, **_ids(raw))
 
 
@@ -108,7 +108,7 @@ _CODES: tuple[tuple[re.Pattern[str], str], ...] = (
 """How msgspec words its findings. Tests hold each to its code, so that a new release can't change them unnoticed."""
 
 
-def _explain(finding: str) -> tuple[str, str | None]:
+def explain(finding: str) -> tuple[str, str | None]:
     """Turn a finding of msgspec, which may quote what was sent, into our code and the name of a field."""
     code = next((code for pattern, code in _CODES if pattern.search(finding)), "bad_value")
     if named := _NAMED_FIELD.search(finding):
