@@ -146,7 +146,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
         parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
-        brokers = listeners(settings.feeds, parts)
+        brokers = listeners(settings.brokers, parts)
 
         yield Wiring(
             receiving=receiving,

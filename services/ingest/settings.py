@@ -9,6 +9,7 @@ from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, pushes_of
+from services.ingest.mqtt.assembling import BrokerFeed, brokers_of
 from services.ingest.pulling.assembling import faults_of
 from services.ingest.sources import Sealings
 
@@ -32,6 +33,8 @@ class Settings:
     """What the feeds file describes."""
     pushes: Pushes = field(default_factory=Pushes)
     """Those of them that post to us, ready."""
+    brokers: tuple[BrokerFeed, ...] = ()
+    """Those of them that are listened to over MQTT, ready."""
     replica: str = "one"
     """Names this process among those of its kind, to brokers."""
 
@@ -42,7 +45,7 @@ def settings_from(environment: Environment) -> Settings:
     Raises:
         WrongEnvironment: one is missing or wrong.
     """
-    feeds, pushes = _feeds(environment)
+    feeds, pushes, brokers = _feeds(environment)
     return Settings(
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
@@ -54,22 +57,24 @@ def settings_from(environment: Environment) -> Settings:
         most_connections=environment.integer("BOWEI_INGEST_CONNECTIONS", 8, least=3, most=100),
         feeds=feeds,
         pushes=pushes,
+        brokers=brokers,
         replica=environment.text("BOWEI_REPLICA", socket.gethostname()),
     )
 
 
-def _feeds(environment: Environment) -> tuple[Feeds, Pushes]:
+def _feeds(environment: Environment) -> tuple[Feeds, Pushes, tuple[BrokerFeed, ...]]:
     file = environment.find_text("BOWEI_FEEDS")
     if file is None:
-        return Feeds(), Pushes()
+        return Feeds(), Pushes(), ()
     try:
         feeds = read_feeds_file(Path(file), environment)
         pushes = pushes_of(feeds)
+        brokers = brokers_of(feeds)
     except FeedsFileWrong as wrong:
         raise WrongEnvironment(f"BOWEI_FEEDS names a file that can't be used.\n{wrong}") from wrong
     if faults := list(faults_of(feeds)):
         raise WrongEnvironment("\n".join(("BOWEI_FEEDS names a file that can't be used.", *faults)))
-    return feeds, pushes
+    return feeds, pushes, brokers
 
 
 def _sealings(environment: Environment) -> Sealings:

@@ -1,16 +1,18 @@
 """Messages of a broker and the sources they speak for, taken in as from everyone."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bowei.domain.lots import SourceId
 from bowei.records.failures import StoreAway
+from services.ingest.fieldmaps.field_map import FieldMap
 from services.ingest.intake import Intake
 from services.ingest.lorawan.feed import SensorGroup
 from services.ingest.lorawan.sensing import Sensing
 from services.ingest.mqtt.connecting import LARGEST_MESSAGE
-from services.ingest.mqtt.decoding import NativeDecoding, Said, UplinkDecoding
+from services.ingest.mqtt.decoding import MappedDecoding, NativeDecoding, Said, UplinkDecoding
 from services.ingest.mqtt.feed import MqttFeed
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
@@ -92,6 +94,54 @@ async def test_with_the_record_away_nothing_is_taken() -> None:
         world.journal.failing = StoreAway()
         with pytest.raises(StoreAway):
             await decoding.take([Said("parking/malls/1001/state", FREE_5)])
+
+
+def mapped(world: IngestWorld, map_name: str, folder: Path, **more: object) -> MappedDecoding:
+    """Give a decoder by a field map, for the malls."""
+    said = {"source": "malls", "way": "mqtt", "host": "localhost", "topics": ["#"], "decoder": "map"}
+    feed = MqttFeed.model_validate(said | {"map": map_name} | more)
+    return MappedDecoding(feed, FieldMap.named(map_name, folder), parts(world)[0], world.clock)
+
+
+async def test_a_vendor_s_messages_are_read_by_a_map(tmp_path: Path) -> None:
+    """Chinese car parks over MQTT, by the map that ships: free spaces, a sign of life, and what is neither."""
+    async with ingest() as world:
+        decoding = mapped(world, "parking-mqtt", tmp_path)
+        counted = b'{"code":0,"parkCode":"1001","serviceId":"sync.park.space","uuid":"u","parkLeft":118,"timestamp":%s}'
+        at = b'"2026-03-02 08:59:57"'
+        alive = (
+            b'{"code":0,"parkCode":"1001","serviceId":"sync.park.online.status","uuid":"u","dataItems":[{"mac":"a"}]}'
+        )
+        results = await decoding.take(
+            [
+                Said("sync.park", counted % at, waited=True),
+                Said("sync.park.online.status", alive),
+                Said("sync.park", b"{"),
+                Said("sync.park", b""),
+                Said("sync.park", b" " * (LARGEST_MESSAGE + 1)),
+            ]
+        )
+        assert results == ["taken", "taken", "refused", "taken", "refused"]
+        seen = await world.seen(MALL)
+        assert seen is not None
+        assert (seen.free, seen.observed_at) == (118, NOW - timedelta(seconds=3))
+
+
+async def test_a_lot_may_stand_in_the_topic_of_a_mapped_message(tmp_path: Path) -> None:
+    """And what may have waited and has no time is refused, whoever's shape it has."""
+    (tmp_path / "own.yaml").write_text(
+        "map: own\nabout: Ours.\nmessages: [{items: '$', counts: {free: free}}]\n", "utf-8"
+    )
+    async with ingest() as world:
+        decoding = mapped(world, "own.yaml", tmp_path, lot_level=2)
+        said = b'{"free":7}'
+        assert await decoding.take([Said("x/1001/y", said)]) == ["taken"]
+        seen = await world.seen(MALL)
+        assert seen is not None
+        assert seen.free == 7
+        assert await decoding.take([Said("x/emporium/y", said, waited=True), Said("x", said)]) == ["refused"] * 2
+        assert await world.seen(EMPORIUM) is None
+        assert await world.metric('bowei_ingest_doubts_total{code="waited_without_time",way="mqtt"}') == 1
 
 
 async def test_uplinks_over_a_broker_are_noted_as_by_webhook() -> None:

@@ -21,7 +21,7 @@ from bowei.observability.background import in_background
 from bowei.observability.environment import Environment
 from bowei.records.failures import StoreAway
 from services.ingest.feeds_file import read_feeds_file
-from services.ingest.mqtt.assembling import account
+from services.ingest.mqtt.assembling import account, brokers_of
 from services.ingest.mqtt.decoding import Decodes, Said
 from services.ingest.mqtt.feed import MqttFeed
 from services.ingest.mqtt.listening import Listener
@@ -92,12 +92,12 @@ async def listening(
     host = "" if "host:" in more else ", host: 127.0.0.1"
     said = f"source: east, way: mqtt{host}, port: {port}, topics: ['a/#'], receive_maximum: {ROOM}{more}"
     (feeds / "feeds.yaml").write_text(f"feeds: [{{{said}}}]", "utf-8")
-    [feed] = read_feeds_file(feeds / "feeds.yaml", Environment({"PASSWORD": "hunter2", "WRONG": "x"})).of(MqttFeed)
+    [broker] = brokers_of(read_feeds_file(feeds / "feeds.yaml", Environment({"PASSWORD": "hunter2", "WRONG": "x"})))
     registry, noting = CollectorRegistry(), noting or Noting()
     listener = Listener(
-        feed.said, lambda: account(feed, feeds, replica), noting, MqttMeasures(registry), jitter=lambda: 0.0
+        broker.feed.said, lambda: account(broker, replica), noting, MqttMeasures(registry), jitter=lambda: 0.0
     )
-    listening = Listening(feed.said, noting, registry)
+    listening = Listening(broker.feed.said, noting, registry)
     async with in_background(listener.run):
         if up:
             await until(lambda: listening.connected)

@@ -7,7 +7,7 @@ import pytest
 from bowei.observability.environment import Environment
 from services.ingest.feeds_file import FeedsFileWrong, read_feeds_file
 from services.ingest.lorawan.feed import LorawanFeed
-from services.ingest.mqtt.assembling import account
+from services.ingest.mqtt.assembling import account, brokers_of
 from services.ingest.mqtt.feed import MqttFeed
 
 BROKER = "source: east, way: mqtt, host: broker.example, topics: [parking/east/#]"
@@ -49,12 +49,12 @@ def test_the_account_is_this_process_s_own_and_hides_its_password(tmp_path: Path
     """Two processes under one client id would throw each other out."""
     file = tmp_path / "feeds.yaml"
     file.write_text(f"feeds:\n  - {{{BROKER}, username: u, secret_env: EAST_PASSWORD}}", "utf-8")
-    [feed] = read_feeds_file(file, Environment({"EAST_PASSWORD": "hunter2"})).of(MqttFeed)
-    shown = account(feed, tmp_path, "host-7")
+    [broker] = brokers_of(read_feeds_file(file, Environment({"EAST_PASSWORD": "hunter2"})))
+    shown = account(broker, "host-7")
     assert (shown.client_id, shown.username, shown.password) == ("bowei-east-host-7", "u", "hunter2")
     assert shown.tls is not None
     assert shown.tls.check_hostname
-    assert "hunter" not in f"{shown!r}{feed!r}"
+    assert "hunter" not in f"{shown!r}{broker!r}"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,10 @@ def test_the_account_is_this_process_s_own_and_hides_its_password(tmp_path: Path
         (f"{BROKER}, password: hunter2", "feeds[0].password: There is no such field."),
         (f"{BROKER}, decoder: lorawan", "feeds[0]: Describe sensors with decoder lorawan"),
         (f"{BROKER}, sensors: [{SENSOR}]", "feeds[0]: Describe sensors with decoder lorawan"),
+        (f"{BROKER}, decoder: map", "feeds[0]: Name the map with decoder map"),
+        (f"{BROKER}, map: parking-mqtt", "feeds[0]: Name the map with decoder map"),
+        (f"{BROKER}, lot: a", "feeds[0]: Say lot or lot_level with decoder map"),
+        (f"{BROKER}, decoder: map, map: a.yaml, lot: a, lot_level: 2", "feeds[0]: Keep one of lot and lot_level."),
         (f"{BROKER}, receive_maximum: 0", "feeds[0].receive_maximum: This number is out of range."),
         ("source: ttn, way: lorawan, secret_env: TTN_SECRET", "feeds[0].sensors: This field is needed."),
         (f"source: ttn, way: lorawan, sensors: [{SENSOR}]", "feeds[0]: Name the secret that the webhook sends"),
@@ -101,6 +105,21 @@ def test_what_is_wrong_is_named_with_its_fix(tmp_path: Path, feed: str, said: st
         read(tmp_path, feed)
     assert str(refused.value).startswith(said)
     assert "hunter" not in str(refused.value)
+
+
+def test_a_map_that_can_t_be_used_stops_the_start(tmp_path: Path) -> None:
+    """An unknown one, and one that names no lot where nothing else does."""
+    (tmp_path / "own.yaml").write_text(
+        "map: own\nabout: Ours.\nmessages: [{items: '$', counts: {free: free}}]\n", "utf-8"
+    )
+    file = tmp_path / "feeds.yaml"
+    for named, said in (("map: none", "No map of that name"), ("map: own.yaml", "It names no lot. Say lot")):
+        file.write_text(f"feeds:\n  - {{{BROKER}, decoder: map, {named}}}", "utf-8")
+        with pytest.raises(FeedsFileWrong, match=f"the map of east: {said}"):
+            brokers_of(read_feeds_file(file, Environment({})))
+    file.write_text(f"feeds:\n  - {{{BROKER}, decoder: map, map: own.yaml, lot_level: 2}}", "utf-8")
+    [broker] = brokers_of(read_feeds_file(file, Environment({})))
+    assert broker.field_map is not None
 
 
 def test_two_feeds_of_one_session_are_refused(tmp_path: Path) -> None:

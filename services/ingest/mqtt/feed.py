@@ -57,9 +57,15 @@ class MqttFeed(SensorFields, FeedFields):
     topics: Annotated[list[TopicFilter], Field(min_length=1, max_length=100)]
     share: Annotated[str, AfterValidator(_group)] | None = None
     """The group by which several processes divide the messages between them."""
-    decoder: Literal["native", "lorawan"] = "native"
+    decoder: Literal["native", "lorawan", "map"] = "native"
     prefix: Annotated[str, StringConstraints(pattern=r"^[^+#\x00]{1,200}$")] = "parking"
     """With which levels native topics begin."""
+    map: FilePath | None = None
+    """For `map`: the name of a map that ships with Bowei, or the path of one, which ends in .yaml."""
+    lot: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    """For `map`: the source's own code of the lot, where neither map nor topic names one."""
+    lot_level: Annotated[int, Field(ge=1, le=50)] | None = None
+    """For `map`: which level of the topic names the lot, counted from 1, where the map names none."""
     sources: list[Identifier] = Field(default_factory=list, max_length=1_000)
     """Further sources that may stand in native topics."""
     session_expiry_s: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = 24 * 3600
@@ -71,6 +77,12 @@ class MqttFeed(SensorFields, FeedFields):
     def _check_belongs(self) -> Self:
         if (self.decoder == "lorawan") != bool(self.sensors):
             raise unfit("Describe sensors with decoder lorawan, and with no other.")
+        if (self.decoder == "map") != (self.map is not None):
+            raise unfit("Name the map with decoder map, and with no other.")
+        if (self.lot is not None or self.lot_level is not None) and self.decoder != "map":
+            raise unfit("Say lot or lot_level with decoder map, and with no other.")
+        if self.lot is not None and self.lot_level is not None:
+            raise unfit("Keep one of lot and lot_level.")
         if (self.cert_file is None) != (self.key_file is None):
             raise unfit("Name both cert_file and key_file, or neither.")
         if not self.encrypted and (self.ca_file or self.cert_file):
