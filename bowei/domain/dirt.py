@@ -1,7 +1,7 @@
 """Dirt: what feeds get wrong, each kind with one name.
 
 A name stands in the record beside what was said, in metrics and on the data-quality page, and never changes its
-meaning. Whether a report with dirt is believed is judged in `observations`.
+meaning. Whether a report with dirt is believed is judged in `believing`.
 """
 
 from enum import StrEnum
@@ -57,3 +57,23 @@ class Dirt(StrEnum):
     # of the link
     COMMS_LOST = "comms_lost"
     GAP = "gap"
+
+
+class Doubt(StrEnum):
+    """Why a lot's newest report, however recent, is not believed: it offers nothing, and its count is not shown.
+
+    Found by looking at many reports, or set by hand; it stands until it is taken back.
+    """
+
+    STUCK = "stuck"
+    DRIFT = "drift"
+    REGISTRY_WRONG = "registry_wrong"
+    """It counts more spaces than are registered, again and again: the register is wrong, or the counter is."""
+    COMMS_LOST = "comms_lost"
+    PROBATION = "probation"
+    """The lot or its source has not yet shown that it can be believed."""
+    SUSPENDED = "suspended"
+
+
+ENDED_BY_COUNTING = frozenset({Doubt.STUCK, Doubt.DRIFT})
+"""What a count by hand puts right."""

@@ -1,7 +1,7 @@
-"""Observations: what a lot says, and our verdict on it.
+"""Observations: what a lot says, and what becomes of it.
 
-What was said is kept as it was said; what we believe is judged here. Unknown is neither 0 nor full, so every count
-may be absent.
+What was said is kept as it was said; what of it we believe is judged in `believing`. Unknown is neither 0 nor full, so
+every count may be absent.
 """
 
 from collections.abc import Mapping
@@ -61,12 +61,14 @@ class Observation:
     capacity: int | None = None
     open: int | None = None
     free: int | None = None
+    occupied: int | None = None
+    """Cars in the lot, where the source counts those."""
     state: LotState = LotState.OPEN
     free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)
     queue_vehicles: int | None = None
     method: str | None = None
     bound: Bound = Bound.EXACT
-    """Of `free`."""
+    """What `free` is a bound of."""
     reset: bool = False
     """A count by hand, from which the lot counts on."""
     dirt: frozenset[Dirt] = frozenset()
@@ -84,6 +86,9 @@ class Verdict:
 
     outcome: Outcome
     code: str | None = None
+    belief: Observation | None = field(default=None, compare=False, repr=False)
+    """What we take the report for: its counts and time as far as they are believed, with all dirt that was found.
+    None where a report was rejected, or no observation."""
 
     @property
     def believed(self) -> bool:
@@ -92,23 +97,6 @@ class Verdict:
 
 
 BELIEVED = Verdict(Outcome.APPLIED)
-
-
-def judge(observation: Observation, *, registered_capacity: int, now: datetime) -> Verdict:
-    """Judge one well-formed report by itself; whether it is newer than the last one is the store's to say.
-
-    A time too far ahead is rejected. Counts that can't be true together are quarantined: kept as said, not believed.
-    """
-    if observation.observed_at > now + FUTURE_TOLERANCE:
-        return Verdict(Outcome.REJECTED, "future_time")
-    capacity = observation.capacity if observation.capacity is not None else registered_capacity
-    if observation.free is not None and observation.free > capacity:
-        return Verdict(Outcome.QUARANTINED, "free_above_capacity")
-    if observation.open is not None and observation.open > capacity:
-        return Verdict(Outcome.QUARANTINED, "open_above_capacity")
-    if any(count > capacity for count in observation.free_by_class.values()):
-        return Verdict(Outcome.QUARANTINED, "free_above_capacity")
-    return BELIEVED
 
 
 class PassageKind(StrEnum):

@@ -6,12 +6,13 @@ serves ranking and showing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness, believed_for, freshness
 from bowei.domain.lots import SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,34 @@ class Report:
     usual_gap: timedelta = timedelta(seconds=60)
     free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)
     queue_vehicles: int | None = None
+    bound: Bound = Bound.EXACT
+    """What `free` is a bound of."""
+    dirt: frozenset[Dirt] = frozenset()
+    doubt: Doubt | None = None
+    """Why it is not believed, although it is the newest."""
+    doubt_version: int = 0
+    """Grows with every change of `doubt`."""
+    said_at: datetime | None = None
+    """The source's own time, where that is not `observed_at`."""
+
+    @property
+    def countable(self) -> int | None:
+        """The spaces that are free for all we know, or more; None: no number that anybody may count on."""
+        if self.doubt is not None or self.bound is Bound.AT_MOST:
+            return None
+        return None if self.bound is Bound.AT_LEAST and self.free == 0 else self.free
+
+    def within(self, capacity: int) -> "Report":
+        """Cut the counts to what is registered now: it may have been lowered since the lot reported."""
+        if max(self.free or 0, self.open or 0, self.capacity or 0, *self.free_by_class.values(), 0) <= capacity:
+            return self
+        return replace(
+            self,
+            free=_cut(self.free, capacity),
+            open=_cut(self.open, capacity),
+            capacity=_cut(self.capacity, capacity),
+            free_by_class={name: min(count, capacity) for name, count in self.free_by_class.items()},
+        )
 
     def freshness_at(self, now: datetime) -> Freshness:
         """Judge the report's age at `now`."""
@@ -73,15 +102,20 @@ NO_POOL = PoolPromise()
 def offered(
     report: Report, promise: LotPromise, pool: PoolPromise, *, lent: int, margin: int, space_class: SpaceClass
 ) -> int:
-    """Give how many spaces may be promised now; 0 where the lot said no count.
+    """Give how many spaces may be promised now; 0 where the lot said no count, or none that is believed.
 
     `lent` is what the agreement lends of this class now, `margin` what it keeps back.
     """
-    if report.free is None or report.state is not LotState.OPEN:
+    free = report.countable
+    if free is None or report.state is not LotState.OPEN:
         return 0
-    rooms = [report.free - promise.held - margin, lent - pool.stays - pool.held]
+    rooms = [free - promise.held - margin, lent - pool.stays - pool.held]
     if report.open is not None:
         rooms.append(report.open - promise.stays - promise.held)
     if space_class in report.free_by_class:
         rooms.append(report.free_by_class[space_class] - promise.held_of(space_class))
     return max(0, min(rooms))
+
+
+def _cut(count: int | None, capacity: int) -> int | None:
+    return None if count is None else min(count, capacity)

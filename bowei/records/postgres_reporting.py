@@ -1,22 +1,32 @@
-"""The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0003)."""
+"""The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0006)."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import asyncpg
 import msgspec
 from typing_extensions import override
 
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import LotId, SpaceClass
-from bowei.domain.observations import LotState, Outcome, Passage, PassageKind
+from bowei.domain.observations import Bound, LotState, Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.records.connecting import Borrow, acquired, kept, translated
 from bowei.records.group_commit import Commit, GroupCommit
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 
 _TIMEOUT_S = 5.0
+_RECORD = """
+    SELECT * FROM bowei.record_observations(
+        lots => $1, observed => $2, said_at => $3, seqs => $4, sources => $5,
+        capacities => $6, opens => $7, frees => $8, bounds => $9, states => $10, by_class => $11::jsonb[], queues => $12,
+        said_capacities => $13, said_opens => $14, said_frees => $15, said_bounds => $16, said_states => $17,
+        said_by_class => $18::jsonb[], said_queues => $19, said_occupied => $20, methods => $21, resets => $22,
+        dirts => $23, raws => $24, doubts => $25, codes => $26)
+"""
 
 
 class PostgresReportJournal(ReportJournal):
@@ -65,7 +75,7 @@ class PostgresReportJournal(ReportJournal):
         async with acquired(self._pool) as connection:
             with translated():
                 row = await connection.fetchrow(
-                    "SELECT * FROM bowei.record_passage($1, $2, $3, $4, $5, $6, $7)",
+                    "SELECT * FROM bowei.record_passage($1, $2, $3, $4, $5, $6, $7, $8)",
                     passage.lot_id,
                     passage.passage_id,
                     str(passage.kind),
@@ -73,6 +83,7 @@ class PostgresReportJournal(ReportJournal):
                     passage.source_id,
                     passage.plate_hash,
                     moves_count,
+                    passage.shared,
                     timeout=_TIMEOUT_S,
                 )
         assert row is not None  # noqa: S101 (the function always gives one row)
@@ -98,6 +109,15 @@ class PostgresReportJournal(ReportJournal):
                     timeout=_TIMEOUT_S,
                 )
         return [row["passage_id"] for row in rows]
+
+    @override
+    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
+        async with acquired(self._pool) as connection:
+            with translated():
+                row = await connection.fetchrow(
+                    "SELECT * FROM bowei.set_doubt($1, $2)", lot_id, _name(doubt), timeout=_TIMEOUT_S
+                )
+        return _report(row)
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:
@@ -139,24 +159,50 @@ async def _record_round(
     positions: Sequence[int],
     answers: list[Recorded | None],
 ) -> None:
-    said = [flat[position].observation for position in positions]
+    judged = [flat[position] for position in positions]
+    said = [one.observation for one in judged]
+    taken = [one.taken for one in judged]
     rows = await connection.fetch(
-        "SELECT * FROM bowei.record_observations($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb[], $10, $11)",
+        _RECORD,
         [one.lot_id for one in said],
+        [one.observed_at for one in taken],
         [one.observed_at for one in said],
         [one.seq for one in said],
         [one.source_id for one in said],
-        [one.capacity for one in said],
-        [one.open for one in said],
-        [one.free for one in said],
-        [str(one.state) for one in said],
-        [msgspec.json.encode(one.free_by_class).decode() for one in said],
-        [one.queue_vehicles for one in said],
-        [flat[position].code for position in positions],
+        *_counts(taken),
+        *_counts(said),
+        [one.occupied for one in said],
+        [one.method for one in said],
+        [one.reset for one in said],
+        [f"{{{','.join(sorted(one.dirt))}}}" for one in taken],
+        [None if one.raw is None else _text(one.raw) for one in said],
+        [_name(one.doubt) for one in judged],
+        [one.code for one in judged],
         timeout=_TIMEOUT_S,
     )
     for row, position in zip(rows, positions, strict=True):
         answers[position] = Recorded(flat[position].observation.lot_id, Outcome(row["outcome"]), _report(row["report"]))
+
+
+def _counts(observations: Sequence[Observation]) -> tuple[list[Any], ...]:
+    return (
+        [one.capacity for one in observations],
+        [one.open for one in observations],
+        [one.free for one in observations],
+        [str(one.bound) for one in observations],
+        [str(one.state) for one in observations],
+        [msgspec.json.encode(one.free_by_class).decode() if one.free_by_class else "{}" for one in observations],
+        [one.queue_vehicles for one in observations],
+    )
+
+
+def _name(doubt: Doubt | None) -> str | None:
+    return None if doubt is None else str(doubt)
+
+
+def _text(raw: str) -> str:
+    """Leave out what Postgres keeps in no text: the character 0, and halves of characters."""
+    return raw.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _report(row: asyncpg.Record | None) -> Report | None:
@@ -173,4 +219,9 @@ def _report(row: asyncpg.Record | None) -> Report | None:
         usual_gap=row["usual_gap"],
         free_by_class=msgspec.json.decode(row["free_by_class"], type=dict[SpaceClass, int]),
         queue_vehicles=row["queue_vehicles"],
+        bound=Bound(row["bound"]),
+        dirt=frozenset(Dirt(name) for name in row["dirt"]),
+        doubt=None if row["doubt"] is None else Doubt(row["doubt"]),
+        doubt_version=row["doubt_version"],
+        said_at=row["said_at"],
     )

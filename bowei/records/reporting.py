@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
@@ -12,10 +13,21 @@ from bowei.domain.offering import Report
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An observation with our verdict: `code` says why it is not believed (None: it may be)."""
+    """An observation with our verdict: `code` says why it is not believed (None: it may be).
+
+    `belief` is what it is taken for, where that is not what was said: another time, other counts, dirt that was found.
+    `doubt` stands with the lot's first report only; after that see `set_doubt`.
+    """
 
     observation: Observation
     code: str | None = None
+    belief: Observation | None = None
+    doubt: Doubt | None = None
+
+    @property
+    def taken(self) -> Observation:
+        """What the observation is taken for."""
+        return self.observation if self.belief is None else self.belief
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,14 @@ class ReportJournal(Protocol):
         self, lot_id: LotId, kind: PassageKind, since: datetime, until: datetime, *, most: int
     ) -> Sequence[str]:
         """Give the ids of a lot's passages in one direction with since <= passed_at < until, earliest first."""
+        ...
+
+    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
+        """Doubt a lot's newest report and those that follow, or (None) doubt them no more; give the report.
+
+        A doubted report offers nothing. The doubt stands until it is taken back, or (ENDED_BY_COUNTING) the lot was
+        counted by hand. A lot without a report has none to doubt: None.
+        """
         ...
 
     async def reports(self) -> Mapping[LotId, Report]:

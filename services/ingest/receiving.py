@@ -14,21 +14,25 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from bowei.domain.believing import NOTHING_LEARNED, Claim, Known, LotFacts, judge
 from bowei.domain.clock import Clock
+from bowei.domain.dirt import Doubt
 from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import LotId
-from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, PassageKind, Verdict, judge
+from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, PassageKind, Verdict
 from bowei.domain.offering import Report
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsReports
-from bowei.records.failures import OutcomeUnknown, StoreAway
+from bowei.records.failures import OutcomeUnknown, StoreAway, StoreFailure
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 from services.ingest.measures import Measures, Way
 
 SHOW_PAUSE_S = 1.0
 """After the live state failed to answer, nobody waits for it again for so long; the copier makes up for it."""
+REMEMBER_PAUSE_S = 1.0
+"""The same of the record, which is read once for what lots said last."""
 
 _PASSAGES_AT_ONCE = 4
 _SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
@@ -52,26 +56,33 @@ class Receiving:
         measures: Measures,
         *,
         copy_again: Callable[[], None],
+        facts_of: Callable[[LotId], LotFacts] = lambda _lot_id: NOTHING_LEARNED,
     ) -> None:
+        """`facts_of` gives what was learned of a lot, or declared."""
         self._journal = journal
         self._live = live
         self._clock = clock
         self._measures = measures
         self._copy_again = copy_again
-        self._usual_gaps: dict[LotId, timedelta] = {}
-        self._show_again_at = float("-inf")
+        self._facts_of = facts_of
+        self._last: dict[LotId, Report] | None = None
+        """Each lot's last believed report, as far as this process knows: read once, then kept up by what it records.
+        A hint; the record decides what is newer."""
+        self._claims: dict[LotId, Claim] = {}
+        self._show_again_at = self._remember_again_at = float("-inf")
 
     async def observations(
         self, said: Sequence[Observation], *, capacity_of: Callable[[LotId], int], way: Way
     ) -> list[Verdict]:
         """Take in observations, in the order given; one verdict each. `capacity_of` gives the registered capacity."""
         now = await self._now(one.observed_at for one in said)
-        verdicts = [judge(one, registered_capacity=capacity_of(one.lot_id), now=now) for one in said]
+        await self._remember()
+        verdicts = [self._judge(one, capacity_of(one.lot_id), now) for one in said]
         kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not Outcome.REJECTED]
         if kept:
-            recorded = await self._record([Judged(said[place], verdicts[place].code) for place in kept])
+            recorded = await self._record([self._judged(said[place], verdicts[place]) for place in kept])
             for place, became in zip(kept, recorded, strict=True):
-                verdicts[place] = Verdict(became.outcome, verdicts[place].code)
+                verdicts[place] = replace(verdicts[place], outcome=became.outcome)
         for one, verdict in zip(said, verdicts, strict=True):
             self._measures.observed(way, verdict, one.observed_at, now)
         return verdicts
@@ -101,6 +112,13 @@ class Receiving:
         """Give the ids of a lot's recorded passages in one direction with since <= passed_at < until."""
         return await self._journal.passage_ids(lot_id, kind, since, until, most=most)
 
+    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> None:
+        """Doubt a lot's reports, or (None) doubt them no more: recorded, then shown at once."""
+        report = await self._journal.set_doubt(lot_id, doubt)
+        if report is not None:
+            self._keep(lot_id, report)
+            await self._show({lot_id: report})
+
     async def heartbeats(self, heard: Sequence[Heartbeat]) -> None:
         """Take in signs of life, and of its end."""
         for one in heard:
@@ -116,11 +134,35 @@ class Receiving:
         now = self._clock.now()
         return await self._journal.now() if max(said_at, default=now) > now + FUTURE_TOLERANCE else now
 
+    async def _remember(self) -> None:
+        if self._last is not None or time.monotonic() < self._remember_again_at:
+            return
+        # Whoever comes meanwhile is judged without it, as everyone is while the record is away.
+        self._remember_again_at = time.monotonic() + REMEMBER_PAUSE_S
+        try:
+            self._last = dict(await self._journal.reports())
+        except StoreFailure as failure:
+            _log.warning("reports_not_remembered", extra={"cause": type(failure).__name__})
+
+    def _judge(self, said: Observation, capacity: int, now: datetime) -> Verdict:
+        facts, last = self._facts_of(said.lot_id), (self._last or {}).get(said.lot_id)
+        verdict = judge(said, Known(capacity, now, facts, last, self._claims.get(said.lot_id)))
+        if said.capacity is not None and verdict.outcome is not Outcome.REJECTED:
+            self._claims[said.lot_id] = Claim(said.observed_at, said.capacity)
+        return verdict
+
+    def _judged(self, said: Observation, verdict: Verdict) -> Judged:
+        return Judged(said, verdict.code, verdict.belief, self._facts_of(said.lot_id).doubt)
+
+    def _keep(self, lot_id: LotId, report: Report) -> None:
+        if self._last is not None:
+            _keep_newest(self._last, lot_id, report)
+
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:
             recorded = await self._journal.record(judged)
         except (StoreAway, OutcomeUnknown):
-            await self._show_unrecorded([one.observation for one in judged if one.code is None])
+            await self._show_unrecorded([one for one in judged if one.code is None])
             raise
         await self._show_recorded(recorded)
         return recorded
@@ -151,27 +193,16 @@ class Receiving:
         for one in recorded:
             if one.report is None or one.outcome not in _SHOWN_AFTER:
                 continue
-            self._usual_gaps[one.lot_id] = one.report.usual_gap
+            self._keep(one.lot_id, one.report)
             _keep_newest(newest, one.lot_id, one.report)
         await self._show(newest)
 
-    async def _show_unrecorded(self, believed: Sequence[Observation]) -> None:
+    async def _show_unrecorded(self, believed: Sequence[Judged]) -> None:
         now = self._clock.now()
         newest: dict[LotId, Report] = {}
         for one in believed:
-            report = Report(
-                observed_at=one.observed_at,
-                received_at=now,
-                seq=one.seq or 0,
-                free=one.free,
-                open=one.open,
-                capacity=one.capacity,
-                state=one.state,
-                free_by_class=one.free_by_class,
-                queue_vehicles=one.queue_vehicles,
-            )
-            usual_gap = self._usual_gaps.get(one.lot_id, report.usual_gap)
-            _keep_newest(newest, one.lot_id, replace(report, usual_gap=usual_gap))
+            lot_id = one.observation.lot_id
+            _keep_newest(newest, lot_id, _unrecorded(one, (self._last or {}).get(lot_id), now))
         self._measures.unrecorded.inc(len(believed))
         await self._show(newest)
 
@@ -193,11 +224,33 @@ class Receiving:
         self._copy_again()
 
 
+def _unrecorded(judged: Judged, last: Report | None, now: datetime) -> Report:
+    """Give the report that the record would have, as far as it can be known without it."""
+    taken = judged.taken
+    report = Report(
+        observed_at=taken.observed_at,
+        received_at=now,
+        seq=taken.seq or 0,
+        free=taken.free,
+        open=taken.open,
+        capacity=taken.capacity,
+        state=taken.state,
+        free_by_class=taken.free_by_class,
+        queue_vehicles=taken.queue_vehicles,
+        bound=taken.bound,
+        dirt=taken.dirt,
+        doubt=judged.doubt,
+    )
+    if last is None:
+        return report
+    return replace(report, usual_gap=last.usual_gap, doubt=last.doubt, doubt_version=last.doubt_version)
+
+
 def _keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> None:
     before = newest.get(lot_id)
     if before is None or _order(report) >= _order(before):
         newest[lot_id] = report
 
 
-def _order(report: Report) -> tuple[datetime, int, datetime]:
-    return (report.observed_at, report.seq, report.received_at)
+def _order(report: Report) -> tuple[datetime, int, datetime, int]:
+    return (report.observed_at, report.seq, report.received_at, report.doubt_version)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bowei.domain.believing import Known, judge
 from bowei.domain.lots import LotId, SourceId, SpaceClass
-from bowei.domain.observations import Observation, Outcome, Verdict, judge
+from bowei.domain.observations import Observation, Outcome, Verdict
 from bowei.domain.problems import KINDS
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -19,7 +20,7 @@ def said(**what: Any) -> Observation:
 
 def verdict(observation: Observation) -> Verdict:
     """Judge it at noon, for a lot registered with fifty spaces."""
-    return judge(observation, registered_capacity=50, now=NOON)
+    return judge(observation, Known(50, NOON))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from bowei.domain.dirt import ENDED_BY_COUNTING, Dirt, Doubt
 from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import LotId
@@ -30,20 +31,25 @@ class InMemoryReportJournal(ReportJournal):
         return [self._record_one(one) for one in judged]
 
     def _record_one(self, judged: Judged) -> Recorded:
-        world, said = self._records, judged.observation
+        world, said = self._records, judged.taken
         last = world.reports.get(said.lot_id)
         outcome = Outcome.QUARANTINED if judged.code is not None else _compare(said, last)
         if outcome is Outcome.APPLIED:
-            world.reports[said.lot_id] = self._believed(said, last)
+            world.reports[said.lot_id] = self._believed(judged, last)
             if said.free is not None or last is None:
                 world.counted_at[said.lot_id] = said.observed_at
         if outcome is not Outcome.DUPLICATE:
             world.observations.append((judged, outcome))
         return Recorded(said.lot_id, outcome, world.reports.get(said.lot_id))
 
-    def _believed(self, said: Observation, last: Report | None) -> Report:
+    def _believed(self, judged: Judged, last: Report | None) -> Report:
+        said, said_at = judged.taken, judged.observation.observed_at
         usual_gap = _FIRST_GAP
+        doubt, doubt_version = judged.doubt, int(judged.doubt is not None)
         if last is not None:
+            doubt, doubt_version = last.doubt, last.doubt_version
+            if said.reset and doubt in ENDED_BY_COUNTING:
+                doubt, doubt_version = None, doubt_version + 1
             gap = said.observed_at - last.observed_at
             usual_gap = learn_gap(last.usual_gap, gap) if gap else last.usual_gap
         return Report(
@@ -57,6 +63,11 @@ class InMemoryReportJournal(ReportJournal):
             usual_gap=usual_gap,
             free_by_class=dict(said.free_by_class),
             queue_vehicles=said.queue_vehicles,
+            bound=said.bound,
+            dirt=said.dirt,
+            doubt=doubt,
+            doubt_version=doubt_version,
+            said_at=None if said_at == said.observed_at else said_at,
         )
 
     @override
@@ -81,9 +92,16 @@ class InMemoryReportJournal(ReportJournal):
         if last is None or last.free is None:
             return False
         capacity = last.capacity if last.capacity is not None else world.lots[passage.lot_id].capacity
-        free = max(last.free - 1, 0) if passage.kind is PassageKind.ENTER else min(last.free + 1, capacity)
+        if passage.kind is PassageKind.ENTER:
+            free = max(last.free - 1, 0)
+        else:
+            free = last.free if Dirt.OVERFLOW in last.dirt else min(last.free + 1, capacity)
         world.reports[passage.lot_id] = dataclasses.replace(
-            last, free=free, observed_at=max(last.observed_at, passage.passed_at), received_at=world.now
+            last,
+            free=free,
+            said_at=last.said_at or last.observed_at,
+            observed_at=max(last.observed_at, passage.passed_at),
+            received_at=world.now,
         )
         return True
 
@@ -122,6 +140,14 @@ class InMemoryReportJournal(ReportJournal):
         return [passage_id for _, passage_id in passed[:most]]
 
     @override
+    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
+        last = self._records.reports.get(lot_id)
+        if last is not None and last.doubt is not doubt:
+            last = dataclasses.replace(last, doubt=doubt, doubt_version=last.doubt_version + 1)
+            self._records.reports[lot_id] = last
+        return last
+
+    @override
     async def reports(self) -> Mapping[LotId, Report]:
         return dict(self._records.reports)
 
@@ -136,10 +162,11 @@ def _compare(said: Observation, last: Report | None) -> Outcome:
         return Outcome.APPLIED
     if said.order < (last.observed_at, last.seq):
         return Outcome.STALE
-    same = (said.capacity, said.open, said.free, said.state, dict(said.free_by_class)) == (
+    same = (said.capacity, said.open, said.free, said.bound, said.state, dict(said.free_by_class)) == (
         last.capacity,
         last.open,
         last.free,
+        last.bound,
         last.state,
         dict(last.free_by_class),
     )

@@ -7,10 +7,11 @@ from datetime import datetime
 from statistics import mean
 from typing import Any
 
+from bowei.domain.believing import Known, judge
 from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Lot, LotId
-from bowei.domain.observations import LotState, Observation, judge
+from bowei.domain.observations import LotState, Observation
 from bowei.domain.offering import Report
 from bowei.domain.places import distance_m
 from bowei.records.holding import Json
@@ -46,7 +47,7 @@ class Account:
         """Note what shared lots say; what can't be true leaves the report before it standing."""
         for one in said:
             lot = self.shared.get(one.lot_id)
-            if lot is None or not judge(one, registered_capacity=lot.capacity, now=one.observed_at).believed:
+            if lot is None or not judge(one, Known(lot.capacity, one.observed_at)).believed:
                 continue
             report = Report(one.observed_at, one.observed_at, free=one.free, open=one.open, state=one.state)
             if before := self._said.get(one.lot_id):
