@@ -5,8 +5,9 @@ of its own (the caller says what time it is), no framework.
 
     places        points and their datum            lots          lots, entrances, hospitals
     agreements    who lends what to whom, when      directory     all of these together, as one value
-    observations  what a lot says, and our verdict  freshness     how old is too old
-    dirt          what feeds get wrong, by name     heartbeats    signs of life that say nothing of spaces
+    observations  what a lot says                   believing     what we take it for, rule by rule
+    dirt          what feeds get wrong, by name     freshness     how old is too old
+    heartbeats    signs of life that say nothing of spaces
     offering      what may be promised now          holds         the life of a promise
     choosing      the right lot, and why not others gate          what the hospital's gate shows
     navigation    links that open a map app         plates        kept only as keyed hashes

@@ -5,7 +5,8 @@ Three things are kept apart: what was said (kept as it was), what we believe of 
 place of those that were said and with the name of the dirt it found; or it names the dirt for which the whole report
 is not believed. Then the last good report stands, and ages.
 
-What only many reports can show (a stuck counter, drift, a wrong register) is not judged here: it comes in as `LotFacts`.
+What only many reports can show (a stuck counter, drift, a wrong register) is not judged here: it comes in as
+`LotFacts`.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from bowei.domain.offering import Report
 
 COUNT_TOLERANCE_SPACES, COUNT_TOLERANCE_SHARE = 3, 0.02
 """By how much a count may be impossible and still be believed as the nearest possible one: a barrier misses a few cars
-until it is set right. Of the recordings' counts too high by more, none was a barrier's slip: their registers were wrong."""
+until it is set right. Where recordings count too many by more, they do so for hours: a wrong register, not a slip."""
 
 CAPACITY_STEP_SPACES, CAPACITY_STEP_SHARE = 3, 0.10
 """By how much a capacity may change from one report to the next and be believed at once: a few spaces coned off. A
@@ -127,6 +128,16 @@ def negative_counts(said: Observation, known: Known) -> Taken:
     return said
 
 
+def bounded_count(said: Observation, known: Known) -> Taken:  # noqa: ARG001 (every rule takes the same)
+    """Name a bound; "0 or more" says nothing, and "0 at most" says all."""
+    if said.free is None or said.bound is Bound.EXACT:
+        return said if said.bound is Bound.EXACT else replace(said, bound=Bound.EXACT)
+    dirt = Dirt.AT_LEAST if said.bound is Bound.AT_LEAST else Dirt.AT_MOST
+    if said.free > 0:
+        return _noting(said, dirt)
+    return _noting(said, dirt, bound=Bound.EXACT, free=None if said.bound is Bound.AT_LEAST else 0)
+
+
 def binary_count(said: Observation, known: Known) -> Taken:
     """Take a count that is a yes or a no for what it is: at least one space, or none."""
     if not known.facts.binary or said.free is None:
@@ -151,6 +162,12 @@ def zero_capacity(said: Observation, known: Known) -> Taken:
         return Dirt.CAPACITY_ZERO
     state = LotState.CLOSED if said.state is LotState.OPEN else said.state
     return _noting(said, Dirt.CAPACITY_ZERO, capacity=None, state=state)
+
+
+def open_above_capacity(said: Observation, known: Known) -> Taken:
+    """Believe no report that opens more spaces than the lot has by its own word; nobody counts those by a barrier."""
+    most = known.capacity if said.capacity is None else said.capacity
+    return Dirt.OPEN_ABOVE_CAPACITY if said.open is not None and said.open > most else said
 
 
 def moved_capacity(said: Observation, known: Known) -> Taken:
@@ -196,16 +213,6 @@ def free_from_cars(said: Observation, known: Known) -> Taken:
     return _noting(said, *dirt, Dirt.COUNTS_DISAGREE, free=min(said.free, max(left, 0)))
 
 
-def bounded_count(said: Observation, known: Known) -> Taken:  # noqa: ARG001 (every rule takes the same)
-    """Name a bound; "0 or more" says nothing, and "0 at most" says all."""
-    if said.free is None or said.bound is Bound.EXACT:
-        return said if said.bound is Bound.EXACT else replace(said, bound=Bound.EXACT)
-    dirt = Dirt.AT_LEAST if said.bound is Bound.AT_LEAST else Dirt.AT_MOST
-    if said.free > 0:
-        return _noting(said, dirt)
-    return _noting(said, dirt, bound=Bound.EXACT, free=None if said.bound is Bound.AT_LEAST else 0)
-
-
 def free_above_capacity(said: Observation, known: Known) -> Taken:
     """Believe no more free spaces than there are: a few too many are all, more than a few are no count."""
     capacity = min(known.capacity, known.capacity if said.capacity is None else said.capacity)
@@ -222,15 +229,17 @@ def free_above_capacity(said: Observation, known: Known) -> Taken:
     return _noting(said, *dirt, free=None if said.free is None else min(said.free, room), free_by_class=by_class)
 
 
-def open_above_capacity(said: Observation, known: Known) -> Taken:
-    """Believe no more open spaces than there are, in the same way."""
-    if said.open is None:
+def within_register(said: Observation, known: Known) -> Taken:
+    """Show no more spaces than are registered, whatever else was found out."""
+    room = min(known.registered_capacity, known.capacity)
+    capacity, opened = said.capacity, said.open
+    if max(capacity or 0, opened or 0) <= room:
         return said
-    capacity = min(known.capacity, known.capacity if said.capacity is None else said.capacity)
-    if said.open > capacity + _tolerance(capacity):
-        return Dirt.OPEN_ABOVE_CAPACITY
-    room = min(capacity, known.registered_capacity)
-    return said if said.open <= room else _noting(said, Dirt.OPEN_ABOVE_CAPACITY, open=room)
+    return replace(
+        said,
+        capacity=None if capacity is None else min(capacity, room),
+        open=None if opened is None else min(opened, room),
+    )
 
 
 def frozen_clock(said: Observation, known: Known) -> Taken:
@@ -250,25 +259,18 @@ def frozen_clock(said: Observation, known: Known) -> Taken:
     return _received(said, known.now) if found or not (same or moved_since) else said
 
 
-def within_register(said: Observation, known: Known) -> Taken:
-    """Show no more spaces than are registered, whatever else was found out."""
-    if said.capacity is None or said.capacity <= known.registered_capacity:
-        return said
-    return replace(said, capacity=known.registered_capacity)
-
-
 _RULES: tuple[Callable[[Observation, Known], Taken], ...] = (
     distrusted_clock,
     future_time,
     unknown_state,
     negative_counts,
+    bounded_count,
     binary_count,
     zero_capacity,
+    open_above_capacity,
     moved_capacity,
     free_from_cars,
-    bounded_count,
     free_above_capacity,
-    open_above_capacity,
     within_register,
     frozen_clock,
 )
@@ -282,5 +284,5 @@ def _received(said: Observation, now: datetime) -> Observation:
     return _noting(said, Dirt.FROZEN_CLOCK, observed_at=now)
 
 
-def _noting(said: Observation, *dirt: Dirt, **changes: Any) -> Observation:
+def _noting(said: Observation, *dirt: Dirt, **changes: Any) -> Observation:  # noqa: ANN401 (fields of it)
     return replace(said, dirt=said.dirt.union(dirt), **changes) if dirt or changes else said

@@ -12,9 +12,10 @@ from enum import StrEnum
 
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.directory import Directory
+from bowei.domain.dirt import Doubt
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import Entrance, Hospital, Lot, LotId, SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NO_POOL, NOTHING_PROMISED, LotPromise, Report, offered, pool_key
 from bowei.domain.places import Point, distance_m
 
@@ -84,6 +85,8 @@ class Considered:
     approach: Approach | None = None
     offered: int | None = None
     free: int | None = None
+    bound: Bound = Bound.EXACT
+    """What `free`, and with it `offered`, is a bound of."""
     age: timedelta | None = None
     fill_s: float = 0.0
 
@@ -145,7 +148,9 @@ def _look_at(
     need: Need,
     now: datetime,
 ) -> Considered:
-    report, promise = lot_now.report, lot_now.promise
+    promise = lot_now.promise
+    report = None if lot_now.report is None else lot_now.report.within(lot.capacity)
+    known = report if report is not None and report.believed_at(now) and report.countable is not None else None
     lent = agreement.lent_at(now, lot.zone)
     pool = promise.pools.get(pool_key(agreement.agreement_id, need.space_class), NO_POOL)
     lent_of_class = lent.get(need.space_class, 0)
@@ -165,7 +170,8 @@ def _look_at(
         excluded=excluded,
         approach=approach,
         offered=offer,
-        free=report.free if report is not None and report.believed_at(now) else None,
+        free=None if known is None else known.countable,
+        bound=Bound.EXACT if known is None else known.bound,
         age=now - report.observed_at if report is not None else None,
         fill_s=fill_penalty_s(pool.held + pool.stays, lent_of_class),
     )
@@ -184,18 +190,22 @@ def _shut_out(agreement: Agreement, lot: Lot, lent: Mapping[SpaceClass, int], ne
 
 
 def _unbelievable(report: Report | None, now: datetime) -> Exclusion | None:
-    if report is None or report.freshness_at(now) is Freshness.EXPIRED:
+    if report is None or report.freshness_at(now) is Freshness.EXPIRED or report.doubt is Doubt.COMMS_LOST:
         return Exclusion.STALE_DATA
-    if report.state is LotState.CLOSED:
-        return Exclusion.CLOSED
-    if report.state is LotState.FULL_AT_ENTRANCE:
-        return Exclusion.FULL
-    # Before the count: a lot that says it knows nothing says no count either, and that is no fault.
-    if report.state is LotState.UNKNOWN:
-        return Exclusion.STALE_DATA
-    if report.state is LotState.OUT_OF_ORDER or report.free is None:
+    if report.doubt is not None:
         return Exclusion.FAULT
-    return None
+    # Before the count: a lot that says it knows nothing says no count either, and that is no fault.
+    if report.state is not LotState.OPEN:
+        return _SHUT[report.state]
+    return Exclusion.FAULT if report.countable is None else None
+
+
+_SHUT = {
+    LotState.CLOSED: Exclusion.CLOSED,
+    LotState.FULL_AT_ENTRANCE: Exclusion.FULL,
+    LotState.UNKNOWN: Exclusion.STALE_DATA,
+    LotState.OUT_OF_ORDER: Exclusion.FAULT,
+}
 
 
 def _unreachable(lot: Lot, hospital: Hospital, approach: Approach | None) -> Exclusion | None:

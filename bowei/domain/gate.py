@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from bowei.domain.lots import GateThresholds
+from bowei.domain.observations import Bound
 
 
 class GateState(StrEnum):
@@ -18,14 +19,23 @@ class GateState(StrEnum):
 
 
 def next_gate_state(
-    previous: GateState, free: int | None, thresholds: GateThresholds, *, can_divert: bool
+    previous: GateState,
+    free: int | None,
+    thresholds: GateThresholds,
+    *,
+    can_divert: bool,
+    bound: Bound = Bound.EXACT,
 ) -> GateState:
     """Give the gate's state from its last one and what is free now.
 
     Leaving `full` and `filling` takes more free spaces than entering them, so that one car does not flip the sign.
+    With a bound only what it proves is said: "at least so many" is never full, "at most so many" never open, and
+    what lies between is filling.
     """
     if free is None:
         return GateState.UNKNOWN
+    if bound is not Bound.EXACT:
+        return _bounded(free, bound, thresholds, can_divert=can_divert)
     was_full = previous in (GateState.FULL, GateState.DIVERTING)
     if free <= thresholds.full_at or (was_full and free < thresholds.leave_full_at):
         return GateState.DIVERTING if can_divert else GateState.FULL
@@ -33,3 +43,11 @@ def next_gate_state(
     if free <= thresholds.filling_at or (was_tight and free < thresholds.leave_filling_at):
         return GateState.FILLING
     return GateState.OPEN
+
+
+def _bounded(free: int, bound: Bound, thresholds: GateThresholds, *, can_divert: bool) -> GateState:
+    if bound is Bound.AT_LEAST:
+        return GateState.OPEN if free > thresholds.filling_at else GateState.FILLING
+    if free > thresholds.full_at:
+        return GateState.FILLING
+    return GateState.DIVERTING if can_divert else GateState.FULL

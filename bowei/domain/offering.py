@@ -34,8 +34,10 @@ class Report:
     dirt: frozenset[Dirt] = frozenset()
     doubt: Doubt | None = None
     """Why it is not believed, although it is the newest."""
-    doubt_version: int = 0
-    """Grows with every change of `doubt`."""
+    refused: Dirt | None = None
+    """Why a later report was not believed, so that this one stands."""
+    revision: int = 0
+    """Grows with every change of `doubt` or `refused` by which the counts stay."""
     said_at: datetime | None = None
     """The source's own time, where that is not `observed_at`."""
 

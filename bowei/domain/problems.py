@@ -186,6 +186,30 @@ _CATALOGUE = (
         "More spaces are open than the lot has. Check the count or the registered capacity.",
         "开放车位数大于总车位数，请核对计数或登记容量。",
     ),
+    ProblemKind(
+        "negative_count",
+        422,
+        "A count is below zero. Leave out what is not known; declare a number that stands for it.",
+        "计数为负。未知请省略；若为占位值请事先声明。",
+    ),
+    ProblemKind(
+        "counts_disagree",
+        422,
+        "Free and occupied spaces are together more than the lot has. Check which is which.",
+        "空余数与占用数之和超过总车位数，请核对两者。",
+    ),
+    ProblemKind(
+        "capacity_zero",
+        422,
+        "The lot counts spaces and says that it has none. Leave the capacity out where it is not known.",
+        "有计数但总车位数为 0。总车位数未知时请省略。",
+    ),
+    ProblemKind(
+        "capacity_moved",
+        422,
+        "The capacity leaps. It is believed when the next report says the same.",
+        "总车位数突变；下一次上报相同数值后即予采用。",
+    ),
     # Now
     ProblemKind("too_many_requests", 429, "Too many requests. Wait and try again.", "请求过于频繁，请稍后再试。"),
     ProblemKind(

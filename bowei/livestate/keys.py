@@ -42,9 +42,9 @@ def promised(lot_id: LotId) -> str:
 
 
 def report_order(report: Report) -> str:
-    """Order reports of a lot as text: by observed_at, then seq, then receipt, then what is doubted."""
+    """Order reports of a lot as text: by observed_at, then seq, then receipt, then revision."""
     said = f"{_micros(report.observed_at):020d}.{report.seq:020d}.{_micros(report.received_at):020d}"
-    return f"{said}.{report.doubt_version:020d}"
+    return f"{said}.{report.revision:020d}"
 
 
 def promise_order(version: int) -> str:

@@ -22,7 +22,8 @@ _TIMEOUT_S = 5.0
 _RECORD = """
     SELECT * FROM bowei.record_observations(
         lots => $1, observed => $2, said_at => $3, seqs => $4, sources => $5,
-        capacities => $6, opens => $7, frees => $8, bounds => $9, states => $10, by_class => $11::jsonb[], queues => $12,
+        capacities => $6, opens => $7, frees => $8, bounds => $9, states => $10, by_class => $11::jsonb[],
+        queues => $12,
         said_capacities => $13, said_opens => $14, said_frees => $15, said_bounds => $16, said_states => $17,
         said_by_class => $18::jsonb[], said_queues => $19, said_occupied => $20, methods => $21, resets => $22,
         dirts => $23, raws => $24, doubts => $25, codes => $26)
@@ -222,6 +223,7 @@ def _report(row: asyncpg.Record | None) -> Report | None:
         bound=Bound(row["bound"]),
         dirt=frozenset(Dirt(name) for name in row["dirt"]),
         doubt=None if row["doubt"] is None else Doubt(row["doubt"]),
-        doubt_version=row["doubt_version"],
+        refused=None if row["refused"] is None else Dirt(row["refused"]),
+        revision=row["revision"],
         said_at=row["said_at"],
     )

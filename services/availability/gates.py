@@ -13,7 +13,7 @@ from bowei.domain.directory import Directory
 from bowei.domain.freshness import Freshness
 from bowei.domain.gate import GateState, next_gate_state
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.roads.approaches import Approaches
 from bowei.roads.travel_times import TravelTimes
 from services.availability.lots import LotStatus
@@ -40,6 +40,8 @@ class GateStatus:
     """What the hospital's own lot says of itself: a closed one is not full."""
     capacity: int | None
     free: int | None
+    free_at_most: int | None
+    bound: Bound | None
     queue_vehicles: int | None
     freshness: Freshness
     observed_at: datetime | None
@@ -79,30 +81,36 @@ def describe_gate(
     """Say what a gate shows at `now`; `own` is the hospital's own lot, `previous` the gate's last state."""
     considered = tuple(consider(hospital, directory, now_of, ways, Need(), now))
     lot_state = LotState.UNKNOWN if own is None else own.state
-    free = _room(own)
+    free, bound = _room(own)
     chosen = _choose(directory, considered)
-    state = next_gate_state(previous, free, hospital.thresholds, can_divert=chosen is not None)
+    state = next_gate_state(previous, free, hospital.thresholds, can_divert=chosen is not None, bound=bound)
     return GateStatus(
         hospital=hospital,
         state=state,
         lot_state=lot_state,
         capacity=None if own is None else own.capacity,
         free=None if own is None else own.free,
+        free_at_most=None if own is None else own.free_at_most,
+        bound=None if own is None else own.bound,
         queue_vehicles=None if own is None else own.queue_vehicles,
         freshness=Freshness.EXPIRED if own is None else own.freshness,
         observed_at=None if own is None else own.observed_at,
         next=chosen,
-        text=gate_sentence(state, free, lot_state, None if chosen is None else (chosen.lot, considered[0]), considered),
+        text=gate_sentence(
+            state, free, bound, lot_state, None if chosen is None else (chosen.lot, considered[0]), considered
+        ),
         considered=considered,
         age=None if own is None else own.age,
     )
 
 
-def _room(own: LotStatus | None) -> int | None:
-    """Give the room that decides the state; a closed or broken lot says nothing of room."""
+def _room(own: LotStatus | None) -> tuple[int | None, Bound]:
+    """Give the room that decides the state, and of what it is a bound; a closed or broken lot says nothing of room."""
     if own is None or own.state is LotState.CLOSED:
-        return None
-    return 0 if own.state is LotState.FULL_AT_ENTRANCE else own.free
+        return None, Bound.EXACT
+    if own.state is LotState.FULL_AT_ENTRANCE:
+        return 0, Bound.EXACT
+    return own.free if own.free_at_most is None else own.free_at_most, own.bound or Bound.EXACT
 
 
 def _choose(directory: Directory, considered: tuple[Considered, ...]) -> NextLot | None:

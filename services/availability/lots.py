@@ -1,7 +1,8 @@
 """What is said of one lot now: what it reports, what is held on it, and what may still be promised.
 
 These stay apart: `free` is what the lot saw, `held` what is promised, `offered` what follows from both. What is not
-known is None here and absent in the answer: an expired report says nothing of free, so nothing of offered either.
+known is None here and absent in the answer: a report that expired or is doubted says nothing of free, so nothing of
+offered either. No count is above the registered capacity, whatever the lot said.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +13,10 @@ from typing import NamedTuple
 
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.choosing import LotNow
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import HospitalId, Lot, SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NO_POOL, LotPromise, Report, offered, pool_key
 
 
@@ -30,7 +32,7 @@ class Level(StrEnum):
 
 
 class Fault(StrEnum):
-    """Why a lot's numbers are missing."""
+    """Why a lot's numbers are missing, beside `Doubt` and `Dirt`."""
 
     COMMS_LOST = "comms_lost"
     NEVER_REPORTED = "never_reported"
@@ -46,6 +48,8 @@ class _Band(NamedTuple):
     leave_at: int
     leave_share: float
 
+
+_SAID_BY_BOUND = frozenset({Dirt.AT_LEAST, Dirt.AT_MOST})
 
 _BANDS = (
     _Band(Level.FULL, 0, 0.0, 3, 0.02),
@@ -75,10 +79,14 @@ class LotStatus:
     state: LotState
     level: Level
     freshness: Freshness
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault | Doubt | Dirt, ...]
     capacity: int
     held: int
     free: int | None
+    """The free spaces, or with the bound AT_LEAST the fewest that there are."""
+    free_at_most: int | None
+    bound: Bound | None
+    """None: the number is exact, or there is none."""
     open: int | None
     offered: int | None
     free_by_class: Mapping[SpaceClass, int]
@@ -93,21 +101,26 @@ def describe_lot(
     lot: Lot, lot_now: LotNow, agreements: Sequence[Agreement], previous: Level | None, now: datetime
 ) -> LotStatus:
     """Say what is known of a lot at `now`; `agreements` are those that lend its spaces, `previous` its last level."""
-    report, promise = lot_now.report, lot_now.promise
+    promise = lot_now.promise
+    report = None if lot_now.report is None else lot_now.report.within(lot.capacity)
     counted = report if report is not None and _counts(report, now) else None
+    bound = Bound.EXACT if counted is None else counted.bound
+    free = None if counted is None else counted.countable
     sharing = tuple(row for agreement in agreements for row in _share(lot, agreement, counted, promise, now))
-    state = report.state if report is not None and report.believed_at(now) else LotState.UNKNOWN
+    heard = report is not None and report.believed_at(now) and report.doubt is None
+    state = report.state if report is not None and heard else LotState.UNKNOWN
     capacity = lot.capacity if counted is None or counted.capacity is None else counted.capacity
-    free = None if counted is None else counted.free
     return LotStatus(
         lot=lot,
         state=state,
-        level=_level(state, free, capacity, previous),
+        level=_level(state, counted, capacity, previous),
         freshness=Freshness.EXPIRED if report is None else report.freshness_at(now),
         faults=_faults(report, now),
         capacity=capacity,
         held=promise.held,
         free=free,
+        free_at_most=counted.free if counted is not None and bound is Bound.AT_MOST else None,
+        bound=None if bound is Bound.EXACT or (bound is Bound.AT_LEAST and free is None) else bound,
         open=None if counted is None else counted.open,
         offered=max((row.offered for row in sharing if _headline(row) and row.offered is not None), default=None),
         free_by_class={} if counted is None else counted.free_by_class,
@@ -131,11 +144,13 @@ def next_level(previous: Level | None, free: int, capacity: int) -> Level:
 
 
 def _counts(report: Report, now: datetime) -> bool:
-    return report.believed_at(now) and report.state not in (LotState.OUT_OF_ORDER, LotState.UNKNOWN)
+    silent = report.doubt is not None or report.state in (LotState.OUT_OF_ORDER, LotState.UNKNOWN)
+    return report.believed_at(now) and not silent
 
 
 def _uncounted(report: Report) -> bool:
-    return report.state is LotState.OPEN and report.free is None
+    known = report.countable is not None or report.bound is Bound.AT_MOST
+    return report.state is LotState.OPEN and not known
 
 
 def _headline(row: Sharing) -> bool:
@@ -157,21 +172,36 @@ def _share(lot: Lot, agreement: Agreement, counted: Report | None, promise: LotP
     return rows
 
 
-def _level(state: LotState, free: int | None, capacity: int, previous: Level | None) -> Level:
+def _level(state: LotState, counted: Report | None, capacity: int, previous: Level | None) -> Level:
     if state is LotState.CLOSED:
         return Level.CLOSED
     if state is LotState.FULL_AT_ENTRANCE:
         return Level.FULL
-    if free is None:
+    if counted is None or counted.free is None:
         return Level.UNKNOWN
-    return next_level(previous, free, capacity)
+    if counted.bound is Bound.EXACT:
+        return next_level(previous, counted.free, capacity)
+    return _bounded_level(counted.free, counted.bound, capacity)
 
 
-def _faults(report: Report | None, now: datetime) -> tuple[Fault, ...]:
+def _bounded_level(free: int, bound: Bound, capacity: int) -> Level:
+    """Give what a bound proves: "at most so many" is few or fewer, "at least so many" is few or more."""
+    level = next_level(None, free, capacity)
+    if bound is Bound.AT_MOST:
+        return Level.FEW if level is Level.PLENTY else level
+    if free == 0:
+        return Level.UNKNOWN
+    return level if level is Level.PLENTY else Level.FEW
+
+
+def _faults(report: Report | None, now: datetime) -> tuple[Fault | Doubt | Dirt, ...]:
+    """Name what is wrong with a lot's numbers, or was; what a bound says stands beside its number."""
     if report is None:
         return (Fault.NEVER_REPORTED,)
     if not report.believed_at(now):
         return (Fault.COMMS_LOST,)
+    found: list[Fault | Doubt | Dirt] = [] if report.doubt is None else [report.doubt]
     if report.state is LotState.OUT_OF_ORDER:
-        return (Fault.OUT_OF_ORDER,)
-    return ()
+        found.append(Fault.OUT_OF_ORDER)
+    dirt = report.dirt - _SAID_BY_BOUND
+    return (*found, *sorted(dirt if report.refused is None else dirt | {report.refused}))

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bowei.domain.choosing import Considered, Exclusion
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness
 from bowei.domain.gate import GateState
 from bowei.domain.lots import Entrance, LotKind, Name, SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.places import Point
 from bowei.observability.instants import Instant
 from services.availability import examples
@@ -62,6 +63,20 @@ class EntranceView(PlaceView):
         )
 
 
+class FreeView(BaseModel):
+    """What is known of free spaces."""
+
+    free: int | None = Field(
+        None, description="As observed, never above the registered capacity. Absent: not known, or no longer."
+    )
+    free_bound: Bound | None = Field(
+        None,
+        description="Where the number is not exact: `at_least`, there are `free` or more; `at_most`, there are "
+        "`free_at_most` or fewer, maybe none, and `free` is absent.",
+    )
+    free_at_most: int | None = None
+
+
 class SharingView(BaseModel):
     """What one agreement lends of one class now. `offered` is absent where the lot's count is unknown."""
 
@@ -85,7 +100,7 @@ class SharingView(BaseModel):
         )
 
 
-class LotNowView(BaseModel):
+class LotNowView(FreeView):
     """What changes of a lot: what it saw (`free`), what is promised (`held`), what may be promised (`offered`)."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.LOT_NOW]})
@@ -95,7 +110,6 @@ class LotNowView(BaseModel):
     level: Level = Field(description="How full, with hysteresis. Closed is not full; unknown is neither.")
     capacity: int
     open: int | None = None
-    free: int | None = Field(None, description="As observed. Absent: not known, or no longer.")
     occupied: int | None = None
     free_by_class: Mapping[SpaceClass, int] | None = None
     held: int = Field(description="Live holds on the lot, whoever they are for.")
@@ -109,7 +123,9 @@ class LotNowView(BaseModel):
     received_at: Instant | None = None
     age_s: int | None = Field(None, description="Age of the observation, by the city's clock.")
     freshness: Freshness
-    faults: list[Fault] = Field(description="Why numbers are missing.")
+    faults: list[Fault | Doubt | Dirt] = Field(
+        description="Why numbers are missing, or what is wrong with what the lot says: docs/dirt.md."
+    )
 
     @classmethod
     def of(cls, status: LotStatus) -> "LotNowView":
@@ -160,7 +176,9 @@ def _now_fields(status: LotStatus) -> dict[str, Any]:
         "capacity": status.capacity,
         "open": status.open,
         "free": status.free,
-        "occupied": None if status.free is None else max(0, status.capacity - status.free),
+        "free_bound": status.bound,
+        "free_at_most": status.free_at_most,
+        "occupied": None if status.free is None or status.bound else max(0, status.capacity - status.free),
         "free_by_class": status.free_by_class or None,
         "held": status.held,
         "offered": status.offered,
@@ -247,6 +265,7 @@ class ConsideredView(BaseModel):
     fill_s: int | None = None
     offered: int | None = None
     free: int | None = None
+    free_bound: Bound | None = Field(None, description="`at_least`: there are `free` or more.")
     age_s: int | None = None
 
     @classmethod
@@ -257,6 +276,7 @@ class ConsideredView(BaseModel):
             agreement_id=one.agreement_id,
             excluded=one.excluded,
             free=one.free,
+            free_bound=None if one.bound is Bound.EXACT else one.bound,
             age_s=_whole_s(one.age),
         )
         way = one.approach
@@ -266,7 +286,7 @@ class ConsideredView(BaseModel):
         return view
 
 
-class GateView(CopyView):
+class GateView(FreeView, CopyView):
     """What a hospital's gate shows."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.GATE]})
@@ -277,7 +297,6 @@ class GateView(CopyView):
     state: GateState
     lot_state: LotState = Field(description="What the hospital's own lot says of itself; closed is not full.")
     capacity: int | None = None
-    free: int | None = None
     queue_vehicles: int | None = None
     observed_at: Instant | None = None
     age_s: int | None = None
@@ -299,6 +318,8 @@ class GateView(CopyView):
             lot_state=gate.lot_state,
             capacity=gate.capacity,
             free=gate.free,
+            free_bound=gate.bound,
+            free_at_most=gate.free_at_most,
             queue_vehicles=gate.queue_vehicles,
             observed_at=gate.observed_at,
             age_s=_whole_s(gate.age),
@@ -309,7 +330,7 @@ class GateView(CopyView):
         )
 
 
-class HospitalView(BaseModel):
+class HospitalView(FreeView):
     """A hospital, and its gate in short."""
 
     hospital_id: str
@@ -320,7 +341,6 @@ class HospitalView(BaseModel):
     gate: PlaceView
     radius_m: int
     state: GateState
-    free: int | None = None
     freshness: Freshness
     text: TextView
 
@@ -338,6 +358,8 @@ class HospitalView(BaseModel):
             radius_m=hospital.radius_m,
             state=gate.state,
             free=gate.free,
+            free_bound=gate.bound,
+            free_at_most=gate.free_at_most,
             freshness=gate.freshness,
             text=TextView.of(gate.text),
         )

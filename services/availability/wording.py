@@ -10,7 +10,7 @@ from enum import StrEnum
 from bowei.domain.choosing import Considered, Exclusion
 from bowei.domain.gate import GateState
 from bowei.domain.lots import Lot
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +42,13 @@ _CAR_PARK_ZH = ("停车场", "停车楼", "车库", "泊位")
 def gate_sentence(
     state: GateState,
     free: int | None,
+    bound: Bound,
     lot_state: LotState,
     chosen: tuple[Lot, Considered] | None,
     considered: tuple[Considered, ...],
 ) -> Sentence:
-    """Say what the next driver at a hospital's gate should know."""
-    own = _own(state, free, lot_state)
+    """Say what the next driver at a hospital's gate should know; `free` is the room that decided the state."""
+    own = _own(state, free, bound, lot_state)
     must_go_on = lot_state is LotState.CLOSED or state in (GateState.FULL, GateState.DIVERTING)
     if chosen is not None and state is not GateState.OPEN:
         return _joined(own, _go_to(*chosen) if must_go_on else _may_go_to(*chosen))
@@ -56,16 +57,22 @@ def gate_sentence(
     return Sentence(f"{own.zh}。", f"{own.en}.")
 
 
-def _own(state: GateState, free: int | None, lot_state: LotState) -> Sentence:
+def _own(state: GateState, free: int | None, bound: Bound, lot_state: LotState) -> Sentence:
     if lot_state is LotState.CLOSED:
         return Sentence("本院停车场已关闭", "Hospital car park closed")
     if state is GateState.UNKNOWN:
         return Sentence("本院车位暂无数据", "No data from the hospital's car park")
     if state in (GateState.FULL, GateState.DIVERTING):
         return Sentence("本院车位已满", "Hospital full")
-    if state is GateState.FILLING:
-        return Sentence(f"本院仅余{free}位", f"Hospital: only {_spaces(free or 0)} left")
-    return Sentence(f"本院余{free}位", f"Hospital: {_spaces(free or 0)} free")
+    return _own_count(_count(free or 0, bound), bound, filling=state is GateState.FILLING)
+
+
+def _own_count(count: Sentence, bound: Bound, *, filling: bool) -> Sentence:
+    if bound is Bound.AT_MOST:
+        return Sentence(f"本院仅余少量车位，{count.zh}", f"Hospital: few spaces left, {count.en}")
+    if filling and bound is Bound.EXACT:
+        return Sentence(f"本院仅{count.zh}", f"Hospital: only {count.en} left")
+    return Sentence(f"本院{count.zh}", f"Hospital: {count.en} free")
 
 
 def _go_to(lot: Lot, chosen: Considered) -> Sentence:
@@ -79,9 +86,9 @@ def _may_go_to(lot: Lot, chosen: Considered) -> Sentence:
 
 
 def _numbers(chosen: Considered) -> Sentence:
-    count = chosen.offered or 0
+    said = _count(chosen.offered or 0, chosen.bound)
     minutes = max(1, math.ceil(chosen.approach.walk_s / 60)) if chosen.approach is not None else None
-    zh, en = f"余{count}位", _spaces(count)
+    zh, en = said.zh, said.en
     return Sentence(zh, en) if minutes is None else Sentence(f"{zh}，步行{minutes}分钟", f"{en}, {minutes} min walk")
 
 
@@ -101,5 +108,10 @@ def _car_park_zh(lot: Lot) -> str:
     return lot.name.zh if any(word in lot.name.zh for word in _CAR_PARK_ZH) else f"{lot.name.zh}停车场"
 
 
-def _spaces(count: int) -> str:
-    return f"{count} space" if count == 1 else f"{count} spaces"
+def _count(count: int, bound: Bound) -> Sentence:
+    """Say a number of spaces: 112, or 30+ where it is the fewest that there are; "1+" is only that there is space."""
+    if bound is Bound.AT_MOST:
+        return Sentence(f"至多{count}位", f"at most {count}")
+    if bound is Bound.EXACT:
+        return Sentence(f"余{count}位", f"{count} space" if count == 1 else f"{count} spaces")
+    return Sentence("有空位", "some spaces") if count == 1 else Sentence(f"余{count}+位", f"{count}+ spaces")

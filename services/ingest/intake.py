@@ -123,6 +123,7 @@ class Intake:
             capacity=reading.capacity,
             open=reading.open,
             free=reading.free,
+            occupied=reading.occupied,
             state=reading.state,
             free_by_class=reading.free_by_class,
             queue_vehicles=reading.queue_vehicles,

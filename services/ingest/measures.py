@@ -53,6 +53,12 @@ class Measures:
             ("way", "code"),
             registry=registry,
         )
+        self._dirt = Counter(
+            "bowei_ingest_dirt_total",
+            "How many observations had which dirt, believed or not?",
+            ("way", "dirt"),
+            registry=registry,
+        )
         self._uploads_refused = Counter(
             "bowei_ingest_citybrain_refused_total",
             "How many City Brain uploads were refused as a whole, and why?",
@@ -112,6 +118,8 @@ class Measures:
         """Count one observation; `observed_at` is None where it could not be read."""
         self._observations.labels(way, verdict.outcome).inc()
         self._doubt(way, verdict)
+        for dirt in verdict.belief.dirt if verdict.belief is not None else ():
+            self._dirt.labels(way, dirt).inc()
         if observed_at is not None:
             self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
 

@@ -24,6 +24,7 @@ class CountReading:
     capacity: int | None = None
     open: int | None = None
     free: int | None = None
+    occupied: int | None = None
     state: LotState = LotState.OPEN
     bound: Bound = Bound.EXACT
     free_by_class: Mapping[SpaceClass, int] = field(default_factory=dict)

@@ -35,8 +35,9 @@ REMEMBER_PAUSE_S = 1.0
 """The same of the record, which is read once for what lots said last."""
 
 _PASSAGES_AT_ONCE = 4
-_SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE})
-"""A duplicate is shown too: the first attempt may have been committed and cut off before it was shown."""
+_SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.QUARANTINED})
+"""A duplicate is shown too: the first attempt may have been committed and cut off before it was shown. With a report
+that is not believed, the last good one is shown again, and says why it still stands."""
 
 _log = logging.getLogger(__name__)
 
@@ -243,7 +244,7 @@ def _unrecorded(judged: Judged, last: Report | None, now: datetime) -> Report:
     )
     if last is None:
         return report
-    return replace(report, usual_gap=last.usual_gap, doubt=last.doubt, doubt_version=last.doubt_version)
+    return replace(report, usual_gap=last.usual_gap, doubt=last.doubt, revision=last.revision)
 
 
 def _keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> None:
@@ -253,4 +254,4 @@ def _keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> 
 
 
 def _order(report: Report) -> tuple[datetime, int, datetime, int]:
-    return (report.observed_at, report.seq, report.received_at, report.doubt_version)
+    return (report.observed_at, report.seq, report.received_at, report.revision)

@@ -15,6 +15,7 @@ from bowei.domain.clock import Clock
 from bowei.domain.directory import Directory
 from bowei.domain.holds import LONGEST_EXTENSION, HoldState, lifetime
 from bowei.domain.lots import DriverId, Hospital, HospitalId, LotId
+from bowei.domain.observations import Bound
 from bowei.domain.places import Point
 from bowei.domain.problems import Refused
 from bowei.observability.instants import rfc3339
@@ -313,6 +314,8 @@ def _considered(one: Considered) -> dict[str, Any]:
         kept["excluded"] = str(one.excluded)
     if one.free is not None and one.excluded is not Exclusion.STALE_DATA:
         kept["free"] = one.free
+        if one.bound is not Bound.EXACT:
+            kept["free_bound"] = str(one.bound)
     if one.offered is not None:
         kept["offered"] = one.offered
     if one.age is not None:

@@ -11,6 +11,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Entrance, Lot, Name
 from bowei.domain.navigation import navigation_links
+from bowei.domain.observations import Bound
 from bowei.observability.instants import Instant
 from services.routing.diverting import Diversion, considered_lot, considered_lots
 
@@ -54,6 +55,7 @@ class LotOut(BaseModel):
     name: TextOut
     entrance: EntranceOut
     free: int | None = None
+    free_bound: Bound | None = Field(default=None, description="`at_least`: there are `free` or more.")
     offered: int | None = Field(default=None, description="How many spaces were offered when it was chosen.")
     age_s: int | None = None
 
@@ -142,15 +144,18 @@ def _hold_out(hold: Hold) -> HoldOut:
 
 
 def _lot_out(lot: Lot, entrance: Entrance, lot_now: LotNow | None, now: datetime) -> LotOut:
-    report = lot_now.report if lot_now else None
-    believed = report is not None and report.believed_at(now)
+    report = lot_now.report.within(lot.capacity) if lot_now and lot_now.report else None
+    free = report.countable if report is not None and report.believed_at(now) else None
     return LotOut(
         lot_id=lot.lot_id,
         name=_name(lot.name),
         entrance=EntranceOut(
             id=entrance.entrance_id, name=_name(entrance.name), lat=entrance.point.lat, lon=entrance.point.lon
         ),
-        free=report.free if report is not None and believed else None,
+        free=free,
+        free_bound=report.bound
+        if report is not None and free is not None and report.bound is not Bound.EXACT
+        else None,
         age_s=max(0, round((now - report.observed_at).total_seconds())) if report is not None else None,
     )
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.problems import FIELD_KINDS, KINDS
 from services.local.processes import SERVICES
 
@@ -82,6 +83,7 @@ def _listed(page: str, wanted: str) -> set[str]:
         pytest.param("problems.md", r"[a-z_]+", lambda: set(KINDS) | set(FIELD_KINDS), id="problem codes"),
         pytest.param("settings.md", r"BOWEI_[A-Z_]+", _settings_read, id="settings"),
         pytest.param("metrics.md", r"(?:bowei|http)_[a-z_]+", _metrics_registered, id="metrics"),
+        pytest.param("dirt.md", r"[a-z_]+", lambda: {str(name) for name in (*Dirt, *Doubt)}, id="dirt and doubts"),
         pytest.param("redis-keys.md", r"v\d+:\S+", _keys_spelled, id="Redis keys and channels"),
     ],
 )

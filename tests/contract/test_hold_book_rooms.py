@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bowei.domain.agreements import AgreementId, LendingWindow
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId, SpaceClass
-from bowei.domain.observations import LotState, PassageKind
+from bowei.domain.observations import Bound, LotState, PassageKind
 from bowei.records.holding import Outcome
 from tests.contract.block import (
     CLOSED_STATES,
@@ -49,6 +50,23 @@ async def test_a_lot_that_does_not_know_its_count_offers_nothing(block: Block) -
     """Shows that unknown is not the last count."""
     await block.report(MALL, open=40, seq=1)
     assert (await block.ask("ann")).outcome is Outcome.NONE
+
+
+async def test_a_doubted_report_offers_nothing_until_it_is_doubted_no_more(block: Block) -> None:
+    """Shows that a doubt holds at the very next request, also for a report that came after it."""
+    await block.journal.set_doubt(MALL, Doubt.STUCK)
+    assert (await block.ask("ann")).outcome is Outcome.NONE
+    await block.report(MALL, free=50, seq=1)
+    assert (await block.ask("ann")).outcome is Outcome.NONE
+    await block.journal.set_doubt(MALL, None)
+    assert (await block.ask("ann")).outcome is Outcome.GRANTED
+
+
+@pytest.mark.parametrize(("bound", "granted"), [(Bound.AT_LEAST, 2), (Bound.AT_MOST, 0)])
+async def test_as_many_are_offered_as_there_are_at_least(block: Block, bound: Bound, granted: int) -> None:
+    """Shows that "2 or more" is good for two holds, and "2 at most" for none."""
+    await block.report(MALL, free=2, bound=bound, seq=1)
+    assert len(await block.granted_to(["ann", "ben", "cid"])) == granted
 
 
 @pytest.mark.parametrize(("late", "granted"), [(timedelta(), True), (INSTANT, False)])

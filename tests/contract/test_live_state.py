@@ -16,17 +16,9 @@ from redis.asyncio import Redis
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
-from bowei.domain.lots import (
-    Entrance,
-    Hospital,
-    HospitalId,
-    Lot,
-    LotId,
-    LotKind,
-    Name,
-    SpaceClass,
-)
-from bowei.domain.observations import LotState
+from bowei.domain.dirt import Dirt, Doubt
+from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, PoolPromise, Report
 from bowei.domain.places import Point
 from bowei.livestate import keys
@@ -53,6 +45,12 @@ FULL_REPORT = Report(
     usual_gap=timedelta(seconds=42.5),
     free_by_class={SpaceClass.DISABLED: 4},
     queue_vehicles=3,
+    bound=Bound.AT_LEAST,
+    dirt=frozenset({Dirt.NAIVE_TIME, Dirt.AT_LEAST}),
+    doubt=Doubt.DRIFT,
+    refused=Dirt.FREE_ABOVE_CAPACITY,
+    revision=3,
+    said_at=NINE - timedelta(days=30),
 )
 FULL_PROMISE = LotPromise(
     held=3, stays=2, version=7, pools={"mall-first/standard": PoolPromise(2, 1), "mall-second/ev": PoolPromise(1, 1)}
@@ -206,13 +204,15 @@ async def test_what_is_shown_is_what_was_said(room: Room) -> None:
         (report(2, seq=10), report(1, seq=9, received=9)),
         (report(2, received=2), report(1, received=1)),
         (report(2, at=10), report(1, at=9)),
+        (replace(report(2), revision=10), replace(report(1), revision=9)),
+        (report(2, at=1), replace(report(1), revision=9)),
     ],
-    ids=["observed", "seq", "received", "ten after nine"],
+    ids=["observed", "seq", "received", "ten after nine", "revised", "observed after a revision"],
 )
 async def test_a_newer_report_replaces_an_older_one_in_whatever_order_they_come(
     room: Room, newer: Report, older: Report
 ) -> None:
-    """By the time observed, then seq, then receipt: two processes that write across each other do no harm."""
+    """By the time observed, then seq, receipt and revision: two processes that write across each other do no harm."""
     for order in ((newer, older), (older, newer)):
         await room.flush()
         for one in order:

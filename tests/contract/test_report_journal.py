@@ -1,5 +1,6 @@
 """What the journal promises, kept by every store: the order of reports, passages, and what is learned from them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bowei.domain.dirt import ENDED_BY_COUNTING, Dirt, Doubt
 from bowei.domain.freshness import learn_gap
 from bowei.domain.lots import LotId, SpaceClass
-from bowei.domain.observations import LotState, Observation, Outcome, PassageKind
+from bowei.domain.observations import Bound, LotState, Observation, Outcome, PassageKind
 from bowei.records.reporting import Judged
 from tests.contract.block import MALL, MONDAY_9H, OFFICE, SOURCE, Block, a_lot
 
@@ -101,13 +103,27 @@ async def test_of_two_reports_without_number_in_one_second_the_later_received_wi
 
 
 async def test_a_report_that_is_not_believed_leaves_the_last_good_one(block: Block) -> None:
-    """Shows that an impossible count is answered as quarantined, and changes nothing that is shown."""
+    """Shows that an impossible count is answered as quarantined, changes no count, and says why the last one stands."""
     await block.pass_time(minutes=1)
     before = (await block.journal.reports())[MALL]
+    standing = replace(before, refused=Dirt.FREE_ABOVE_CAPACITY, revision=1)
     for _ in range(2):
         recorded = await block.report(MALL, free=99, code="free_above_capacity")
-        assert (recorded.outcome, recorded.report) == (Outcome.QUARANTINED, before)
-    assert (await block.journal.reports())[MALL] == before
+        assert (recorded.outcome, recorded.report) == (Outcome.QUARANTINED, standing)
+    assert (await block.journal.reports())[MALL] == standing
+    await block.pass_time(minutes=1)
+    believed = (await block.report(MALL, free=9)).report
+    assert believed is not None
+    assert (believed.free, believed.refused, believed.revision) == (9, None, 1)
+
+
+async def test_an_old_report_that_is_not_believed_says_nothing_of_the_last_good_one(block: Block) -> None:
+    """Shows that what came late and was wrong is history only."""
+    await block.pass_time(minutes=1)
+    await block.report(MALL, free=20)
+    before = (await block.journal.reports())[MALL]
+    recorded = await block.report(MALL, free=99, at=block.now - SECOND, code="free_above_capacity")
+    assert (recorded.outcome, recorded.report) == (Outcome.QUARANTINED, before)
 
 
 async def test_many_reports_of_one_lot_are_recorded_in_the_order_given(block: Block) -> None:
@@ -275,3 +291,90 @@ async def test_a_passage_of_a_lot_without_count_is_recorded(block: Block) -> Non
     await block.register.put_lots([a_lot(lot_id, 50)])
     recorded = await block.passes(PassageKind.EXIT, lot_id, moves_count=True)
     assert (recorded.outcome, recorded.report) == (Outcome.APPLIED, None)
+
+
+async def test_what_is_believed_stands_beside_what_was_said(block: Block) -> None:
+    """Shows that the newest report is the belief, with the source's own time, the dirt, and the bound."""
+    await block.pass_time(minutes=1)
+    said = Observation(MALL, block.now - timedelta(days=30), SOURCE, free=51, raw="51\0", bound=Bound.EXACT)
+    belief = replace(
+        said, observed_at=block.now, free=30, bound=Bound.AT_LEAST, dirt=frozenset({Dirt.FROZEN_CLOCK, Dirt.AT_LEAST})
+    )
+    (recorded,) = await block.journal.record([Judged(said, None, belief)])
+    report = recorded.report
+    assert report is not None
+    assert (report.free, report.bound, report.dirt) == (30, Bound.AT_LEAST, belief.dirt)
+    assert (report.observed_at, report.said_at) == (block.now, said.observed_at)
+    assert (await block.journal.reports())[MALL] == report
+
+
+async def test_a_report_that_differs_by_its_bound_alone_is_a_correction(block: Block) -> None:
+    """Shows that "30" and "30 or more" are not the same to say."""
+    assert (await block.report(MALL, free=30)).outcome is Outcome.APPLIED
+    assert (await block.report(MALL, free=30, bound=Bound.AT_LEAST)).outcome is Outcome.APPLIED
+    assert (await block.report(MALL, free=30, bound=Bound.AT_LEAST)).outcome is Outcome.DUPLICATE
+
+
+async def test_a_doubt_stands_until_it_is_taken_back_or_the_lot_is_counted_by_hand(block: Block) -> None:
+    """Shows that reports and passages leave a doubt alone, and that each change is a new revision."""
+    doubted = await block.journal.set_doubt(MALL, Doubt.STUCK)
+    assert doubted is not None
+    assert (doubted.doubt, doubted.free, doubted.revision) == (Doubt.STUCK, 50, 1)
+    assert await block.journal.set_doubt(MALL, Doubt.STUCK) == doubted
+    await block.pass_time(minutes=1)
+    await block.report(MALL, free=40)
+    await block.passes(PassageKind.ENTER, moves_count=True, passed_at=block.now + SECOND)
+    later = (await block.journal.reports())[MALL]
+    assert (later.doubt, later.free, later.revision) == (Doubt.STUCK, 39, 1)
+    cleared = await block.journal.set_doubt(MALL, None)
+    assert cleared is not None
+    assert (cleared.doubt, cleared.free, cleared.revision) == (None, 39, 2)
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+async def test_a_count_by_hand_ends_the_doubts_that_it_puts_right(block: Block, doubt: Doubt) -> None:
+    """Shows that every store ends just those that the domain names."""
+    await block.journal.set_doubt(MALL, doubt)
+    await block.pass_time(minutes=1)
+    report = (await block.report(MALL, free=40, reset=True)).report
+    assert report is not None
+    ended = doubt in ENDED_BY_COUNTING
+    assert (report.doubt, report.revision) == (None if ended else doubt, 2 if ended else 1)
+
+
+async def test_a_lot_that_never_reported_has_nothing_to_doubt_but_its_first_report(block: Block) -> None:
+    """Shows that a doubt known before the first report comes with it, and only with it."""
+    lot_id = LotId("new")
+    await block.register.put_lots([a_lot(lot_id, 50)])
+    assert await block.journal.set_doubt(lot_id, Doubt.PROBATION) is None
+    first = Judged(Observation(lot_id, block.now, SOURCE, free=1), doubt=Doubt.PROBATION)
+    (recorded,) = await block.journal.record([first])
+    assert recorded.report is not None
+    assert (recorded.report.doubt, recorded.report.revision) == (Doubt.PROBATION, 1)
+    await block.journal.set_doubt(lot_id, None)
+    second = Judged(Observation(lot_id, block.now + SECOND, SOURCE, free=2), doubt=Doubt.PROBATION)
+    (recorded,) = await block.journal.record([second])
+    assert recorded.report is not None
+    assert (recorded.report.doubt, recorded.report.revision) == (None, 2)
+
+
+async def test_a_bound_moves_with_the_cars(block: Block) -> None:
+    """Shows that "at least 30" is "at least 29" when a car has come in, and "at most 9" at most 10 when one left."""
+    await block.report(MALL, seq=1, free=30, bound=Bound.AT_LEAST)
+    await block.report(OFFICE, seq=1, free=9, bound=Bound.AT_MOST)
+    await block.pass_time(seconds=5)
+    entered = (await block.passes(PassageKind.ENTER, moves_count=True)).report
+    left = (await block.passes(PassageKind.EXIT, OFFICE, moves_count=True)).report
+    assert entered is not None
+    assert left is not None
+    assert (entered.free, entered.bound) == (29, Bound.AT_LEAST)
+    assert (left.free, left.bound) == (10, Bound.AT_MOST)
+
+
+async def test_who_leaves_a_lot_that_overflows_frees_no_space(block: Block) -> None:
+    """Shows that the cars in the aisles take the space before anybody else can."""
+    said = Observation(MALL, block.now, SOURCE, seq=1, free=0, dirt=frozenset({Dirt.OVERFLOW}))
+    await block.journal.record([Judged(said)])
+    await block.pass_time(seconds=5)
+    await block.passes(PassageKind.EXIT, moves_count=True)
+    assert await shown(block) == 0

@@ -5,12 +5,11 @@ Two lots, two hospitals, four drivers with few ids, and times a second before, a
 """
 
 import asyncio
-import itertools
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import asyncpg
@@ -28,10 +27,11 @@ from hypothesis.stateful import (
 
 from bowei.domain.agreements import AgreementId, LendingWindow
 from bowei.domain.clock import SteppedClock
+from bowei.domain.dirt import Doubt
 from bowei.domain.freshness import believed_for
 from bowei.domain.holds import SETTLE_LIMIT, HoldState
 from bowei.domain.lots import DriverId, LotId, SpaceClass
-from bowei.domain.observations import LotState, Observation, Passage, PassageKind
+from bowei.domain.observations import Observation, Passage, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise
 from bowei.records.holding import Candidate, Decision, PlaceRequest
 from bowei.records.in_memory import InMemoryRecords
@@ -55,43 +55,25 @@ from tests.contract.block import (
     lending,
 )
 from tests.contract.stores import Stores, empty, in_memory_stores, postgres_stores, prepare
+from tests.property.drawing import (
+    AGREEMENTS,
+    MAX_STAY,
+    SECONDS,
+    WINDOW_EDGES,
+    candidate_lists,
+    diversion_ids,
+    driver_ids,
+    lot_ids,
+    plates,
+    rarely,
+    seconds,
+    what_is_said,
+    which,
+    windows,
+)
 
 EXAMPLES = int(os.environ.get("BOWEI_PROPERTY_EXAMPLES", "40"))
 STEPS = 40
-MAX_STAY = timedelta(minutes=30)
-WINDOW_EDGES = [time(9, 5), time(9, 12), time(9, 30)]
-"""Local times at which the windows of some agreements open and close; the histories begin at 09:00."""
-
-SECONDS = [timedelta(seconds=number) for number in (-1, 0, 1)]
-AGREEMENTS = {MALL_FIRST: (MALL, FIRST), MALL_SECOND: (MALL, SECOND), OFFICE_FIRST: (OFFICE, FIRST)}
-
-seconds = st.sampled_from(SECONDS)
-lot_ids = st.sampled_from([MALL, OFFICE])
-diversion_ids = st.sampled_from([f"diversion-{number}" for number in range(6)])
-driver_ids = st.sampled_from([DriverId(f"driver-{number}") for number in range(4)])
-plates = st.sampled_from([None, b"p" * 32, b"q" * 32])
-counts = st.sampled_from([3, 2, 3, 2, 1, 0, None])
-classes = st.sampled_from([SpaceClass.STANDARD] * 3 + [SpaceClass.EV])
-candidate_lists = st.lists(
-    st.builds(
-        Candidate,
-        st.sampled_from([*AGREEMENTS, *AGREEMENTS, AgreementId("removed")]),
-        classes,
-        st.sampled_from([timedelta(minutes=5), timedelta(minutes=9)]),
-    ),
-    min_size=1,
-    max_size=3,
-).map(tuple)
-window_hours = st.sampled_from([(time(0), time(0))] * 4 + [*itertools.pairwise(WINDOW_EDGES)])
-windows = st.builds(
-    lambda space_class, spaces, hours: LendingWindow(space_class, spaces, frozenset({1}), *hours),
-    classes,
-    st.sampled_from([2, 3, 1, 0]),
-    window_hours,
-)
-rarely = st.sampled_from([False] * 9 + [True])
-which = st.integers(0, 99)
-"""Which of what there is just then, counted round."""
 
 
 @dataclass(frozen=True)
@@ -286,16 +268,28 @@ class Histories(RuleBasedStateMachine):
         lot_id=lot_ids,
         off=seconds,
         seq=st.sampled_from([None, None, None, 1, 2]),
-        said=st.fixed_dictionaries(
-            {"free": counts, "state": st.sampled_from([LotState.OPEN] * 9 + [LotState.CLOSED])},
-            optional={"open": counts, "capacity": counts, "free_by_class": st.dictionaries(classes, st.integers(0, 3))},
-        ),
-        code=st.sampled_from([None] * 9 + ["free_above_capacity"]),
+        said=what_is_said,
+        code=st.sampled_from([None] * 9 + ["free_above_capacity", "capacity_moved"]),
+        late=st.sampled_from([None] * 9 + [timedelta(days=30)]),
     )
-    def report(self, lot_id: LotId, off: timedelta, seq: int | None, said: dict[str, Any], code: str | None) -> None:
-        """Let a lot report."""
-        observation = Observation(lot_id, self.world.now + off, SOURCE, seq, **said)
-        self.both(lambda s: s.journal.record([Judged(observation, code)]))
+    def report(
+        self,
+        lot_id: LotId,
+        off: timedelta,
+        seq: int | None,
+        said: dict[str, Any],
+        code: str | None,
+        late: timedelta | None = None,
+    ) -> None:
+        """Let a lot report; maybe its clock stands still, and another time is believed."""
+        belief = Observation(lot_id, self.world.now + off, SOURCE, seq, **said)
+        observation = belief if late is None else replace(belief, observed_at=belief.observed_at - late, free=9)
+        self.both(lambda s: s.journal.record([Judged(observation, code, belief)]))
+
+    @rule(lot_id=lot_ids, doubt=st.sampled_from([None, None, Doubt.STUCK, Doubt.SUSPENDED]))
+    def doubt(self, lot_id: LotId, doubt: Doubt | None) -> None:
+        """Let somebody doubt a lot, or doubt it no more."""
+        self.both(lambda s: s.journal.set_doubt(lot_id, doubt))
 
     @rule(
         lot_id=lot_ids,

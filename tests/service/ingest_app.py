@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import Passage, PassageKind
 from bowei.domain.offering import Report
@@ -87,6 +88,12 @@ class LosableJournal(ReportJournal):
         if self.failing is not None:
             raise self.failing
         return await self._journal.passage_ids(lot_id, kind, since, until, most=most)
+
+    @override
+    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
+        if self.failing is not None:
+            raise self.failing
+        return await self._journal.set_doubt(lot_id, doubt)
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:

@@ -6,8 +6,9 @@ from datetime import time
 import pytest
 
 from bowei.domain.agreements import LendingWindow
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import PoolPromise
 from tests.service.availability_block import (
     AGREEMENTS,
@@ -53,6 +54,46 @@ async def test_a_hospital_that_fills_says_so_before_it_is_full(block: Block) -> 
         "zh": "本院仅余1位，也可前往工联CC停车场：余112位，步行5分钟。",
         "en": "Hospital: only 1 space left. Or go to Gonglian CC: 112 spaces, 5 min walk.",
     }
+
+
+@pytest.mark.parametrize(
+    ("free", "bound", "state", "zh", "en"),
+    [
+        (30, Bound.AT_LEAST, "open", "本院余30+位。", "Hospital: 30+ spaces free."),
+        (1, Bound.AT_LEAST, "filling", "本院有空位，也可前往", "Hospital: some spaces free. Or go to"),
+        (9, Bound.AT_MOST, "filling", "本院仅余少量车位，至多9位，也可", "Hospital: few spaces left, at most 9. Or"),
+    ],
+)
+async def test_a_hospital_that_knows_only_a_bound_says_it(
+    block: Block, free: int, bound: Bound, state: str, zh: str, en: str
+) -> None:
+    """It says "30+" of thirty or more, no number where only a yes is known, and few where there may be none."""
+    await block.report(OWN, free, bound=bound)
+    gate = await block.gate(lambda gate: gate["state"] == state)
+    assert gate["text"]["zh"].startswith(zh)
+    assert gate["text"]["en"].startswith(en)
+    assert gate["free_bound"] == bound
+    assert (gate.get("free"), gate.get("free_at_most")) == ((free, None) if bound is Bound.AT_LEAST else (None, free))
+
+
+async def test_the_next_car_is_told_the_fewest_spaces_that_there_are(block: Block) -> None:
+    """The mall has thirty or more; two are kept back and four held."""
+    await block.report(MALL, 30, bound=Bound.AT_LEAST)
+    await block.report(OWN, 0)
+    gate = await block.gate(lambda gate: gate["state"] == "diverting" and gate["next"]["offered"] == 24)
+    assert "余24+位" in gate["text"]["zh"]
+    assert "24+ spaces" in gate["text"]["en"]
+    assert gate["considered"][0]["free_bound"] == "at_least"
+
+
+async def test_a_doubted_lot_is_a_fault_and_a_doubted_hospital_is_unknown(block: Block) -> None:
+    """Nobody is sent by a counter that is stuck, and a gate does not say open or full by one."""
+    await block.report(OWN, 45, doubt=Doubt.STUCK)
+    await block.report(MALL, 118, doubt=Doubt.STUCK)
+    gate = await block.gate(lambda gate: "next" not in gate)
+    assert {one["lot_id"]: one["excluded"] for one in gate["considered"]}[MALL] == "fault"
+    assert (gate["state"], gate["text"]["en"]) == ("unknown", "No data from the hospital's car park.")
+    assert "free" not in gate
 
 
 async def test_a_full_hospital_sends_the_next_car_on_and_says_why(block: Block) -> None:

@@ -1,13 +1,15 @@
 """What people read of lots: what a lot sees, what is held and what may be promised, each by itself."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import time
 
 import pytest
 
 from bowei.domain.agreements import LendingWindow
+from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import Hospital, Name, SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import PoolPromise
 from bowei.domain.places import Point, to_gcj02
 from tests.service.availability_block import (
@@ -107,6 +109,65 @@ async def test_an_open_lot_without_a_count_offers_nothing_known(block: Block) ->
     await block.report(MALL, None)
     seen = await block.lot(MALL, lambda body: body["state"] == "open")
     assert not {"free", "offered"} & seen.keys()
+
+
+@pytest.mark.parametrize("doubt", Doubt)
+async def test_a_doubted_lot_shows_no_number_and_says_why(block: Block, doubt: Doubt) -> None:
+    """However recent its report is; when the doubt is taken back, the numbers are there again."""
+    await block.report(MALL, 118, doubt=doubt, revision=1, open=5, free_by_class={SpaceClass.DISABLED: 3})
+    seen = await block.lot(MALL, lambda body: body["faults"] == [doubt])
+    assert not {"free", "offered", "occupied", "open", "free_by_class", "free_bound"} & seen.keys()
+    assert (seen["state"], seen["level"], seen["freshness"]) == ("unknown", "unknown", "fresh")
+    await block.report(MALL, 118, revision=2)
+    seen = await block.lot(MALL, lambda body: body["faults"] == [])
+    assert (seen["free"], seen["level"]) == (118, "plenty")
+
+
+async def test_thirty_or_more_are_thirty_that_may_be_offered(block: Block) -> None:
+    """The number is the fewest that there are, and says so; how many are occupied is not known then."""
+    await block.report(MALL, 30, bound=Bound.AT_LEAST, dirt=frozenset({Dirt.AT_LEAST}))
+    seen = await block.lot(MALL, lambda body: body.get("free") == 30)
+    assert (seen["free_bound"], seen["offered"], seen["faults"]) == ("at_least", 28, [])
+    assert not {"occupied", "free_at_most"} & seen.keys()
+
+
+async def test_fewer_than_ten_are_few_and_none_is_offered(block: Block) -> None:
+    """There may be none: a client that knows only `free` finds no number."""
+    await block.report(MALL, 9, bound=Bound.AT_MOST, dirt=frozenset({Dirt.AT_MOST}))
+    seen = await block.lot(MALL, lambda body: "free_bound" in body)
+    assert (seen["free_bound"], seen["free_at_most"], seen["offered"]) == ("at_most", 9, 0)
+    assert seen["level"] == "almost_full"
+    assert not {"free", "occupied"} & seen.keys()
+    await block.report(MALL, 99, bound=Bound.AT_MOST)
+    assert (await block.lot(MALL, lambda body: body.get("free_at_most") == 99))["level"] == "few"
+
+
+@pytest.mark.parametrize(("free", "level"), [(1, "few"), (0, "unknown"), (100, "plenty")])
+async def test_a_lower_bound_is_never_full(block: Block, free: int, level: str) -> None:
+    """Some is "one or more", and "none or more" is nothing said."""
+    await block.report(MALL, 0)
+    await block.lot(MALL, lambda body: body["level"] == "full")
+    await block.report(MALL, free, bound=Bound.AT_LEAST)
+    seen = await block.lot(MALL, lambda body: body["level"] == level)
+    assert ("free" in seen) is (free > 0)
+
+
+async def test_what_was_mended_or_refused_is_named(block: Block) -> None:
+    """The last good number stands, and why nothing newer does; what a bound says is no fault."""
+    dirt = frozenset({Dirt.CAPACITY_MOVED, Dirt.AT_LEAST})
+    await block.report(MALL, 118, dirt=dirt, bound=Bound.AT_LEAST, refused=Dirt.FREE_ABOVE_CAPACITY)
+    seen = await block.lot(MALL, lambda body: "free" in body)
+    assert seen["faults"] == ["capacity_moved", "free_above_capacity"]
+
+
+async def test_no_number_is_ever_above_the_registered_capacity(block: Block) -> None:
+    """Also where the register was lowered after the lot reported."""
+    await block.report(MALL, 299, capacity=299, open=298, free_by_class={SpaceClass.DISABLED: 297})
+    await block.lot(MALL, lambda body: body.get("free") == 299)
+    await block.register(tuple(replace(one, capacity=100) if one.lot_id == MALL else one for one in LOTS))
+    seen = await block.lot(MALL, lambda body: body["capacity"] == 100)
+    assert (seen["free"], seen["open"], seen["free_by_class"], seen["occupied"]) == (100, 100, {"disabled": 100}, 0)
+    assert seen["offered"] == 98
 
 
 async def test_a_full_sign_does_not_flicker_with_each_car(block: Block) -> None:

@@ -60,7 +60,7 @@ async def test_a_bad_item_never_stops_the_others() -> None:
             observation(),
             "not an item",
             observation(lot_id="office"),
-            observation(free=301),
+            observation(free=304),
             observation(lot_id="emporium", capacity=50, open=None, free=7),
         )
 
@@ -99,11 +99,11 @@ async def test_impossible_counts_are_kept_as_said_and_the_last_good_value_stays_
 
 
 async def test_counts_without_a_capacity_are_held_against_the_registered_one() -> None:
-    """Proves the edge: as many free as registered is believed, one more is not."""
+    """Proves the edge: as many free as registered is believed, and what a barrier's slip does not explain is not."""
     async with ingest() as world:
         full = await world.observe(observation(lot_id="emporium", capacity=None, open=None, free=50))
         above = await world.observe(
-            observation(lot_id="emporium", capacity=None, open=None, free=51, observed_at="2026-03-02T01:00:00Z")
+            observation(lot_id="emporium", capacity=None, open=None, free=52, observed_at="2026-03-02T01:00:00Z")
         )
 
         assert results(full) == [("applied", None)]

@@ -22,8 +22,9 @@ from bowei.domain.choosing import (
     walk_m,
 )
 from bowei.domain.directory import Directory
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
 from bowei.domain.places import Point, distance_m
 
@@ -77,6 +78,23 @@ def test_a_candidate_costs_the_drive_the_walk_and_the_fill_penalty() -> None:
     assert one.cost_s == pytest.approx(160.0 + one.fill_s)
 
 
+def test_a_lot_of_which_only_the_fewest_spaces_are_known_offers_those() -> None:
+    """And says that its number is a bound."""
+    one = look_at(a_lot("mall"), lends("mall"), LotNow(reported(free=5, bound=Bound.AT_LEAST)))
+    assert (one.excluded, one.offered, one.free, one.bound) == (None, 4, 5, Bound.AT_LEAST)
+
+
+def test_no_count_is_above_the_register_even_where_the_lot_reported_before_it_was_lowered() -> None:
+    """The lot has fifty spaces, whatever it said."""
+    assert look_at(a_lot("mall"), lends("mall"), LotNow(reported(free=99))).free == 50
+
+
+@pytest.mark.parametrize("said", [{"doubt": Doubt.DRIFT}, {"bound": Bound.AT_MOST}])
+def test_a_number_that_nobody_may_count_on_is_not_shown(said: dict[str, Any]) -> None:
+    """The reason stands in its place."""
+    assert look_at(a_lot("mall"), lends("mall"), LotNow(reported(**said))).free is None
+
+
 FULL_PROMISE = LotPromise(held=19)
 MORNING = (LendingWindow(SpaceClass.STANDARD, 10, EVERY_DAY, time(10), time(12)),)
 FAR = Point(30.2776, 120.1621)
@@ -93,6 +111,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], LotNow, float | None, dic
     ("stale_data", {}, {}, LotNow(reported(state=LotState.UNKNOWN, free=None)), 1.0, {}),
     ("fault", {}, {}, LotNow(reported(state=LotState.OUT_OF_ORDER)), 1.0, {}),
     ("fault", {}, {}, LotNow(reported(free=None)), 1.0, {}),
+    ("fault", {}, {}, LotNow(reported(doubt=Doubt.STUCK)), 1.0, {}),
+    ("stale_data", {}, {}, LotNow(reported(doubt=Doubt.COMMS_LOST)), 1.0, {}),
+    ("fault", {}, {}, LotNow(reported(bound=Bound.AT_MOST)), 1.0, {}),
     ("too_high", {}, {}, LotNow(reported()), 1.0, {"height_cm": 201}),
     ("no_class", {}, {}, LotNow(reported()), 1.0, {"space_class": SpaceClass.EV}),
     ("not_shared_now", {}, {"windows": MORNING}, LotNow(reported()), 1.0, {}),

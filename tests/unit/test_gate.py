@@ -4,6 +4,7 @@ import pytest
 
 from bowei.domain.gate import GateState, next_gate_state
 from bowei.domain.lots import GateThresholds
+from bowei.domain.observations import Bound
 
 THRESHOLDS = GateThresholds(filling_at=12, full_at=0, leave_full_at=3, leave_filling_at=18)
 OPEN, FILLING, FULL, DIVERTING, UNKNOWN = GateState
@@ -62,3 +63,27 @@ def test_a_sign_does_not_flicker_while_cars_come_and_go_at_the_edge() -> None:
         changes += shown(state, free) is not state
         state = shown(state, free)
     assert (state, changes) == (FULL, 1)
+
+
+@pytest.mark.parametrize("previous", list(GateState))
+@pytest.mark.parametrize(
+    ("free", "bound", "state"),
+    [
+        (30, Bound.AT_LEAST, OPEN),
+        (12, Bound.AT_LEAST, FILLING),
+        (1, Bound.AT_LEAST, FILLING),
+        (30, Bound.AT_MOST, FILLING),
+        (9, Bound.AT_MOST, FILLING),
+        (0, Bound.AT_MOST, FULL),
+    ],
+)
+def test_a_bound_proves_what_it_proves_and_no_more(
+    previous: GateState, free: int, bound: Bound, state: GateState
+) -> None:
+    """Never full is "one or more", and never open "thirty at most"."""
+    assert next_gate_state(previous, free, THRESHOLDS, can_divert=False, bound=bound) is state
+
+
+def test_at_most_none_diverts() -> None:
+    """It is full, exactly."""
+    assert next_gate_state(OPEN, 0, THRESHOLDS, can_divert=True, bound=Bound.AT_MOST) is DIVERTING

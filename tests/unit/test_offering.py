@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from bowei.domain.dirt import Doubt
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import SpaceClass
-from bowei.domain.observations import LotState
+from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NO_POOL, NOTHING_PROMISED, LotPromise, PoolPromise, Report, offered, pool_key
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -82,3 +83,20 @@ def test_a_report_is_believed_as_long_as_its_age_is_not_expired() -> None:
     assert (said.believed_at(last), said.freshness_at(last)) == (True, Freshness.STALE)
     after = last + timedelta(microseconds=1)
     assert (said.believed_at(after), said.freshness_at(after)) == (False, Freshness.EXPIRED)
+
+
+def test_only_a_number_that_there_are_at_least_is_offered() -> None:
+    """None may be "at most five", nothing is said by "at least none", and a doubted count is no count."""
+    assert offer(report(free=5, bound=Bound.AT_LEAST)) == 5
+    assert offer(report(free=5, bound=Bound.AT_MOST)) == 0
+    assert offer(report(free=5, doubt=Doubt.SUSPENDED)) == 0
+    assert report(free=0, bound=Bound.AT_LEAST).countable is None
+
+
+def test_counts_are_cut_to_the_register() -> None:
+    """All of them, and what is within is left as it was."""
+    said = report(free=20, open=25, capacity=30, free_by_class={EV: 11})
+    assert said.within(30) is said
+    cut = said.within(10)
+    assert (cut.free, cut.open, cut.capacity, dict(cut.free_by_class)) == (10, 10, 10, {EV: 10})
+    assert report(free=None).within(0).free is None

@@ -74,7 +74,7 @@ def test_a_space_that_was_overlooked_makes_none_unjustified() -> None:
         said(0),
         said(5, state=LotState.CLOSED),
         said(None, state=LotState.UNKNOWN),
-        said(51),
+        said(52),
         said(5, open=0),
     ],
     ids=["full", "closed", "unknown", "impossible", "not open to the public"],

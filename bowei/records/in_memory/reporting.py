@@ -38,18 +38,25 @@ class InMemoryReportJournal(ReportJournal):
             world.reports[said.lot_id] = self._believed(judged, last)
             if said.free is not None or last is None:
                 world.counted_at[said.lot_id] = said.observed_at
+        elif judged.code is not None and last is not None and said.observed_at > last.observed_at:
+            self._note_refused(said.lot_id, last, Dirt(judged.code))
         if outcome is not Outcome.DUPLICATE:
             world.observations.append((judged, outcome))
         return Recorded(said.lot_id, outcome, world.reports.get(said.lot_id))
 
+    def _note_refused(self, lot_id: LotId, last: Report, refused: Dirt) -> None:
+        if last.refused is not refused:
+            noted = dataclasses.replace(last, refused=refused, revision=last.revision + 1)
+            self._records.reports[lot_id] = noted
+
     def _believed(self, judged: Judged, last: Report | None) -> Report:
         said, said_at = judged.taken, judged.observation.observed_at
         usual_gap = _FIRST_GAP
-        doubt, doubt_version = judged.doubt, int(judged.doubt is not None)
+        doubt, revision = judged.doubt, int(judged.doubt is not None)
         if last is not None:
-            doubt, doubt_version = last.doubt, last.doubt_version
+            doubt, revision = last.doubt, last.revision
             if said.reset and doubt in ENDED_BY_COUNTING:
-                doubt, doubt_version = None, doubt_version + 1
+                doubt, revision = None, revision + 1
             gap = said.observed_at - last.observed_at
             usual_gap = learn_gap(last.usual_gap, gap) if gap else last.usual_gap
         return Report(
@@ -66,7 +73,7 @@ class InMemoryReportJournal(ReportJournal):
             bound=said.bound,
             dirt=said.dirt,
             doubt=doubt,
-            doubt_version=doubt_version,
+            revision=revision,
             said_at=None if said_at == said.observed_at else said_at,
         )
 
@@ -143,7 +150,7 @@ class InMemoryReportJournal(ReportJournal):
     async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
         last = self._records.reports.get(lot_id)
         if last is not None and last.doubt is not doubt:
-            last = dataclasses.replace(last, doubt=doubt, doubt_version=last.doubt_version + 1)
+            last = dataclasses.replace(last, doubt=doubt, revision=last.revision + 1)
             self._records.reports[lot_id] = last
         return last
 

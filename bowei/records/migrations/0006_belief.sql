@@ -17,7 +17,8 @@ ALTER TABLE bowei.report
     ADD COLUMN reset    boolean NOT NULL DEFAULT false,
     ADD COLUMN dirt     text[] NOT NULL DEFAULT '{}',
     ADD COLUMN doubt    text,                  -- why it is not believed although it is recent; null: it is believed
-    ADD COLUMN doubt_version bigint NOT NULL DEFAULT 0;   -- grows with every change of doubt, under the row's lock
+    ADD COLUMN refused  text,                  -- why a later report was not believed, so that this one stands
+    ADD COLUMN revision bigint NOT NULL DEFAULT 0;   -- grows with every change of doubt or refused, under the row's lock
 
 ALTER TABLE bowei.passage ADD COLUMN shared boolean NOT NULL DEFAULT false;
 
@@ -46,7 +47,7 @@ BEGIN
         ORDER BY s.lot_id
     ), written AS (
         INSERT INTO bowei.report AS r (lot_id, observed_at, said_at, seq, received_at, source_id, capacity, open, free,
-                                       bound, state, free_by_class, queue_vehicles, reset, dirt, doubt, doubt_version,
+                                       bound, state, free_by_class, queue_vehicles, reset, dirt, doubt, revision,
                                        usual_gap, counted_at)
         SELECT s.lot_id, s.observed_at, nullif(s.said_at, s.observed_at), coalesce(s.seq, 0), clock_at, s.source_id,
                s.capacity, s.open, s.free, s.bound, s.state, coalesce(s.free_by_class, '{}'), s.queue_vehicles, s.reset,
@@ -57,10 +58,10 @@ BEGIN
             received_at = excluded.received_at, source_id = excluded.source_id, capacity = excluded.capacity,
             open = excluded.open, free = excluded.free, bound = excluded.bound, state = excluded.state,
             free_by_class = excluded.free_by_class, queue_vehicles = excluded.queue_vehicles, reset = excluded.reset,
-            dirt = excluded.dirt,
+            dirt = excluded.dirt, refused = NULL,
             -- The same as bowei.domain.dirt.ENDED_BY_COUNTING; a contract test compares them.
             doubt = CASE WHEN excluded.reset AND r.doubt IN ('stuck', 'drift') THEN NULL ELSE r.doubt END,
-            doubt_version = r.doubt_version
+            revision = r.revision
                             + CASE WHEN excluded.reset AND r.doubt IN ('stuck', 'drift') THEN 1 ELSE 0 END,
             counted_at = CASE WHEN excluded.free IS NULL THEN r.counted_at ELSE excluded.observed_at END,
             usual_gap = CASE WHEN excluded.observed_at = r.observed_at THEN r.usual_gap ELSE
@@ -74,6 +75,15 @@ BEGIN
         RETURNING r.lot_id
     )
     SELECT array_agg(w.lot_id) INTO applied FROM written w;
+
+    IF cardinality(array_remove(codes, NULL)) > 0 THEN
+        -- What is locked is passed by: the mark is news for people, and not worth a deadlock.
+        UPDATE bowei.report r SET refused = s.code, revision = r.revision + 1
+            FROM unnest(lots, observed, codes) AS s (lot_id, observed_at, code)
+            WHERE r.lot_id = s.lot_id AND s.observed_at > r.observed_at AND r.refused IS DISTINCT FROM s.code
+              AND s.code IS NOT NULL AND r.lot_id IN (
+                SELECT f.lot_id FROM bowei.report f WHERE f.lot_id = ANY (lots) FOR UPDATE SKIP LOCKED);
+    END IF;
 
     RETURN QUERY
         WITH said AS (
@@ -120,7 +130,7 @@ END $$;
 -- Doubt a lot's newest report, or (null) doubt it no more; give the report. A lot without a report has none to doubt.
 CREATE FUNCTION bowei.set_doubt(lot text, code text) RETURNS SETOF bowei.report LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE bowei.report r SET doubt = code, doubt_version = r.doubt_version + 1
+    UPDATE bowei.report r SET doubt = code, revision = r.revision + 1
         WHERE r.lot_id = lot AND r.doubt IS DISTINCT FROM code;
     RETURN QUERY SELECT * FROM bowei.report r WHERE r.lot_id = lot;
 END $$;

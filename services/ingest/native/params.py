@@ -9,7 +9,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import ID_FORM, LARGEST_COUNT, LotId, SourceId, SpaceClass
-from bowei.domain.observations import FUTURE_TOLERANCE, LotState, Observation, Outcome, Passage, PassageKind, Verdict
+from bowei.domain.observations import (
+    FUTURE_TOLERANCE,
+    Bound,
+    LotState,
+    Observation,
+    Outcome,
+    Passage,
+    PassageKind,
+    Verdict,
+)
 from bowei.domain.plates import plate_hash
 
 ITEMS_MAX = 500
@@ -44,13 +53,20 @@ class ObservationItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         UNSET
     )
     open: Annotated[Count, Meta(description="Spaces open to the public now.")] | UnsetType = UNSET
-    free: Annotated[Count, Meta(description="Spaces observed empty. Needed unless `state` is said.")] | UnsetType = (
-        UNSET
-    )
+    free: (
+        Annotated[Count, Meta(description="Spaces observed empty. Needed unless `occupied` or `state` is said.")]
+        | UnsetType
+    ) = UNSET
+    free_bound: (
+        Annotated[Bound, Meta(description="What `free` says: the count, or how many there are at least or at most.")]
+        | UnsetType
+    ) = UNSET
+    occupied: Annotated[Count, Meta(description="Cars in the lot, where those are counted.")] | UnsetType = UNSET
     state: LotState | UnsetType = UNSET
     method: CountingMethod | UnsetType = UNSET
     free_by_class: dict[SpaceClass, Count] | UnsetType = UNSET
     queue_vehicles: Annotated[Count, Meta(description="Cars waiting at the entrance.")] | UnsetType = UNSET
+    reset: Annotated[bool, Meta(description="Counted by hand: the counter goes on from here.")] | UnsetType = UNSET
 
 
 class HeartbeatItem(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,7 +142,7 @@ class Unread:
 
 def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) -> Observation | Unread:
     """Turn an item into the domain's word for it, or say what can't be meant."""
-    if item.free is UNSET and item.state is UNSET:
+    if item.free is UNSET and item.occupied is UNSET and item.state is UNSET:
         return unread("missing_field", "free", item)
     observed_at = instant_of(item.observed_at)
     if isinstance(observed_at, str):
@@ -139,6 +155,9 @@ def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) ->
         capacity=_known(item.capacity),
         open=_known(item.open),
         free=_known(item.free),
+        occupied=_known(item.occupied),
+        bound=Bound.EXACT if item.free_bound is UNSET else item.free_bound,
+        reset=item.reset is True,
         state=LotState.OPEN if item.state is UNSET else item.state,
         free_by_class={} if item.free_by_class is UNSET else item.free_by_class,
         queue_vehicles=_known(item.queue_vehicles),
