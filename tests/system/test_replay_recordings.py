@@ -75,7 +75,7 @@ def test_the_swiss_snippet_takes_the_time_of_the_poll_and_makes_nodata_unknown(t
     (tmp_path / "observations.csv.gz").write_bytes(gzip.compress(SWISS_SAID.encode()))
     convert("convert_swiss.py", tmp_path, "zurich", tmp_path / "made")
     recording = open_recording(tmp_path / "made")
-    first, second = recording.observations()
+    first, second = (heard.said for heard in recording.reports())
     assert (first.lot_id, first.free, f"{first.observed_at:%FT%T%z}") == ("usz", 0, "2026-01-06T16:28:56+0000")
     assert (second.lot_id, second.free, second.capacity) == ("urania", 300, 607)
     assert [(lot.lot_id, lot.kind) for lot in recording.lots.values()] == [("urania", "mall"), ("usz", "hospital")]
@@ -90,7 +90,8 @@ def test_the_birmingham_snippet_reads_local_times_and_counts_spaces(tmp_path: Pa
     (tmp_path / "dataset.csv").write_text(BIRMINGHAM, "utf-8")
     convert("convert_birmingham.py", tmp_path / "dataset.csv", tmp_path / "made")
     recording = open_recording(tmp_path / "made")
-    assert [(one.lot_id, one.free, f"{one.observed_at:%F %T}") for one in recording.observations()] == [
+    said = [heard.said for heard in recording.reports()]
+    assert [(one.lot_id, one.free, f"{one.observed_at:%F %T}") for one in said] == [
         ("BHMBCCMKT01", 516, "2016-10-04 06:59:42"),
         ("BHMBCCTHL01", 0, "2016-10-04 06:59:42"),
         ("BHMBCCMKT01", 585, "2016-12-04 07:59:42"),
@@ -142,7 +143,7 @@ async def test_birmingham_is_replayed_as_the_page_says(fresh_database: str, fres
 def _assert_free_by_last_report(lines: list[dict[str, Any]], recording: Recording) -> None:
     """Look each choice up in the recording itself: a shared lot, whose last report before then has a free space."""
     last_free: dict[str, int | None] = {}
-    said = iter(recording.observations())
+    said = (heard.said for heard in recording.reports())
     following = next(said, None)
     for line in lines:
         while following is not None and following.observed_at <= _utc(line["at"]):

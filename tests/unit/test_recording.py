@@ -1,11 +1,12 @@
 """Recordings: what anyone's CSV has to be, and what is said of one that is not."""
 
 import gzip
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bowei.domain.dirt import Dirt
 from bowei.domain.lots import LotId, LotKind
 from bowei.domain.observations import LotState, Observation
 from bowei.domain.places import Datum, Point, to_wgs84
@@ -13,6 +14,7 @@ from services.local.replay.recording import BadRecording, Recording, open_record
 
 LOTS = "lot_id,name,kind,capacity,open,lat,lon,datum\n"
 MALL = "mall,Mall,mall,300,,30.2552,120.1582,wgs84\n"
+SAID_AS_IT_WAS = "observed_at,source_observed_at,lot_id,said_free,said_occupied,said_capacity\n"
 SAID = "observed_at,lot_id,free,capacity,open,state\n"
 NINE = datetime(2026, 1, 7, 9, tzinfo=UTC)
 
@@ -27,7 +29,7 @@ def write(folder: Path, lots: str = LOTS + MALL, said: str = SAID) -> Path:
 def read(folder: Path) -> tuple[Recording, list[Observation]]:
     """Read all of a recording."""
     recording = open_recording(folder)
-    return recording, list(recording.observations())
+    return recording, [heard.said for heard in recording.reports()]
 
 
 def test_every_column_is_read_and_an_empty_cell_is_unknown(tmp_path: Path) -> None:
@@ -110,6 +112,11 @@ def test_bad_lots_are_refused_with_their_line_and_what_to_write(tmp_path: Path, 
     ("said", "message"),
     [
         ("observed_at,free\n", r"observations\.csv lacks columns: lot_id"),
+        ("observed_at,lot_id\n", r"observations\.csv lacks columns: free or said_free or said_occupied"),
+        (
+            SAID_AS_IT_WAS + "2026-01-07T09:00:00Z,2026-01-07T09:00:00,mall,5,,\n",
+            "line 2: source_observed_at 2026-01-07T09:00:00 has no zone",
+        ),
         (
             SAID + "2026-01-07T09:00:00,mall,5,,,\n",
             "line 2: observed_at 2026-01-07T09:00:00 has no zone. Write it with Z",
@@ -135,7 +142,38 @@ def test_bad_reports_are_refused_with_their_line_and_what_to_write(tmp_path: Pat
     """A guess at what was meant would make the whole replay worthless."""
     recording = open_recording(write(tmp_path, said=said))
     with pytest.raises(BadRecording, match=message):
-        list(recording.observations())
+        list(recording.reports())
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "dirt"),
+    [
+        ("287", 287, set()),
+        ("287.0", 287, set()),
+        ("-8", -8, set()),
+        ("", None, set()),
+        ("12.5", None, {Dirt.FRACTION}),
+        ("开放中", None, {Dirt.NOT_A_NUMBER}),
+        ("nan", None, {Dirt.NOT_A_NUMBER}),
+        ("9" * 30, None, {Dirt.NOT_A_NUMBER}),
+    ],
+)
+def test_what_a_source_wrote_is_taken_as_it_is_with_its_dirt(
+    tmp_path: Path, text: str, count: int | None, dirt: set[Dirt]
+) -> None:
+    """These columns are for replaying the dirt itself: what is no count is unknown, and named."""
+    said = SAID_AS_IT_WAS + f"2026-01-07T09:00:00Z,,mall,{text},{text},{text}\n"
+    _, (only,) = read(write(tmp_path, said=said))
+    assert (only.free, only.occupied, only.capacity, set(only.dirt)) == (count, count, count, dirt)
+
+
+def test_a_sources_own_time_stands_beside_the_time_of_receipt(tmp_path: Path) -> None:
+    """Rows are in order of receipt, whatever the source's clock says."""
+    rows = ("09:00:00Z,2026-01-07T09:30:00Z", "09:05:00Z,2025-12-06T01:33:34Z")
+    said = SAID_AS_IT_WAS + "".join(f"2026-01-07T{row},mall,1,,\n" for row in rows)
+    first, second = open_recording(write(tmp_path, said=said)).reports()
+    assert (first.at, first.said.observed_at) == (NINE, NINE + timedelta(minutes=30))
+    assert (second.at, second.said.observed_at.year) == (NINE + timedelta(minutes=5), 2025)
 
 
 @pytest.mark.parametrize("missing", ["lots.csv", "observations.csv"])
@@ -170,7 +208,7 @@ def test_a_packed_file_cut_short_far_in_is_refused_when_it_ends(tmp_path: Path) 
     (tmp_path / "observations.csv.gz").write_bytes(whole[: len(whole) * 9 // 10])
     recording = open_recording(tmp_path)
     with pytest.raises(BadRecording, match="EOFError"):
-        list(recording.observations())
+        list(recording.reports())
 
 
 def test_text_of_another_encoding_is_refused(tmp_path: Path) -> None:

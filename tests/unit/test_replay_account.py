@@ -15,6 +15,7 @@ from services.local.replay.command import exit_code
 
 NINE = datetime(2026, 1, 7, 9, tzinfo=UTC)
 NAME = Name("甲", "A")
+NOTHING_BROKEN = {"broken_promises": 0, "impossible_shown": 0}
 
 
 def a_lot(lot_id: str, lat: float = 47.401) -> Lot:
@@ -55,7 +56,7 @@ def decided(account: Account, *, hold: bool, after: timedelta = timedelta(minute
 def an_account(*reports: Observation, lat: float = 47.401) -> Account:
     """Give an account that heard the mall's reports."""
     account = Account({LotId("mall"): a_lot("mall", lat)}, radius_m=1_500)
-    account.hear(reports)
+    account.hear(NINE, reports)
     return account
 
 
@@ -65,7 +66,7 @@ def test_a_space_that_was_overlooked_makes_none_unjustified() -> None:
     assert decided(account, hold=False)["overlooked"] == ["mall"]
     summary = account.summary()
     assert (summary["none"], summary["none_unjustified"], summary["episodes_diverted"]) == (1, 1, 0)
-    assert exit_code(summary | {"broken_promises": 0}) == 1
+    assert exit_code(summary | NOTHING_BROKEN) == 1
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_lot_without_a_space_justifies_none_and_contradicts_a_choice(report: O
     account = an_account(report)
     assert decided(account, hold=False)["overlooked"] == []
     decided(account, hold=True)
-    summary = account.summary() | {"broken_promises": 0}
+    summary = account.summary() | NOTHING_BROKEN
     assert (summary["none_unjustified"], summary["chosen_without_free"]) == (0, 1)
     assert exit_code(summary) == 1
 
@@ -120,7 +121,8 @@ def test_decisions_that_stand_are_a_success() -> None:
     """Every driver of the episode was sent to a lot with a space."""
     account = an_account(said(5))
     decided(account, hold=True)
-    summary = account.summary() | {"broken_promises": 0}
+    summary = account.summary() | NOTHING_BROKEN
     assert (summary["episodes"], summary["episodes_diverted"]) == (1, 1)
     assert exit_code(summary) == 0
     assert exit_code(summary | {"broken_promises": 1}) == 1
+    assert exit_code(summary | {"impossible_shown": 1}) == 1

@@ -7,11 +7,11 @@ from datetime import datetime
 from statistics import mean
 from typing import Any
 
-from bowei.domain.believing import Known, judge
+from bowei.domain.believing import Claim, Known, judge
 from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Lot, LotId
-from bowei.domain.observations import LotState, Observation
+from bowei.domain.observations import LotState, Observation, Outcome
 from bowei.domain.offering import Report
 from bowei.domain.places import distance_m
 from bowei.records.holding import Json
@@ -42,18 +42,37 @@ class Account:
     _walks_s: list[int] = field(default_factory=list)
     _open_episodes: dict[LotId, bool] = field(default_factory=dict)
     _said: dict[LotId, Report] = field(default_factory=dict)
+    _claims: dict[LotId, Claim] = field(default_factory=dict)
 
-    def hear(self, said: Iterable[Observation]) -> None:
-        """Note what shared lots say; what can't be true leaves the report before it standing."""
+    def hear(self, at: datetime, said: Iterable[Observation]) -> None:
+        """Note what shared lots say at `at`; what can't be true leaves the report before it standing."""
         for one in said:
-            lot = self.shared.get(one.lot_id)
-            if lot is None or not judge(one, Known(lot.capacity, one.observed_at)).believed:
-                continue
-            report = Report(one.observed_at, one.observed_at, free=one.free, open=one.open, state=one.state)
-            if before := self._said.get(one.lot_id):
-                gap = one.observed_at - before.observed_at
-                report = replace(report, usual_gap=learn_gap(before.usual_gap, gap) if gap else before.usual_gap)
-            self._said[one.lot_id] = report
+            if (lot := self.shared.get(one.lot_id)) is not None:
+                self._hear_one(at, one, lot)
+
+    def _hear_one(self, at: datetime, said: Observation, lot: Lot) -> None:
+        before = self._said.get(lot.lot_id)
+        verdict = judge(said, Known(lot.capacity, at, last=before, claim=self._claims.get(lot.lot_id)))
+        if said.capacity is not None and verdict.outcome is not Outcome.REJECTED:
+            self._claims[lot.lot_id] = Claim(said.observed_at, said.capacity)
+        taken = verdict.belief
+        if not verdict.believed or taken is None or (before and taken.observed_at < before.observed_at):
+            return
+        report = Report(
+            taken.observed_at,
+            at,
+            free=taken.free,
+            open=taken.open,
+            capacity=taken.capacity,
+            state=taken.state,
+            bound=taken.bound,
+            dirt=taken.dirt,
+            said_at=said.observed_at,
+        )
+        if before:
+            gap = taken.observed_at - before.observed_at
+            report = replace(report, usual_gap=learn_gap(before.usual_gap, gap) if gap else before.usual_gap)
+        self._said[lot.lot_id] = report
 
     def decide(
         self, *, at: datetime, hospital: Lot, hospital_free: int, hold: Hold | None, answer: Json
@@ -120,4 +139,4 @@ class Account:
         last = self._said.get(lot_id)
         if last is None or not last.believed_at(at) or last.state is not LotState.OPEN:
             return False
-        return bool(last.free) and last.open != 0
+        return bool(last.countable) and last.open != 0

@@ -24,7 +24,7 @@ from services.local.replay.stage import NotCaughtUp, open_stage
 from services.local.servers import embedded_servers
 from services.local.setup_problem import SetupProblem
 
-_MUST_BE_ZERO = ("none_unjustified", "chosen_without_free", "broken_promises")
+_MUST_BE_ZERO = ("none_unjustified", "chosen_without_free", "broken_promises", "impossible_shown")
 _STOPPED = 130
 
 
@@ -49,7 +49,8 @@ async def replay(folder: Path, options: ReplayOptions) -> dict[str, Any]:
 def replay_with_progress(folder: Path, options: ReplayOptions) -> int:
     """Replay; print the summary as JSON; give the command's exit code.
 
-    0: every decision stands. 1: the recording contradicts one, or a promise was broken. 2: it could not be replayed.
+    0: every decision stands. 1: the recording contradicts one, a promise was broken, or an impossible number was shown.
+    2: it could not be replayed.
     """
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -72,7 +73,7 @@ def replay_with_progress(folder: Path, options: ReplayOptions) -> int:
 
 
 def exit_code(summary: Mapping[str, Any]) -> int:
-    """Give 1 if the recording contradicts a decision or a promise was broken, else 0."""
+    """Give 1 if any of what must be 0 is not, else 0."""
     return 1 if any(summary[name] for name in _MUST_BE_ZERO) else 0
 
 

@@ -3,6 +3,11 @@
     lots.csv               lot_id, name, kind, capacity, lat, lon, datum; optional open
     observations.csv[.gz]  observed_at (RFC 3339 with zone), lot_id, free; optional capacity, open, state
 
+or, for what a source said with all its dirt, in the place of the clean columns
+
+    source_observed_at     the source's own time (RFC 3339 with zone), where `observed_at` is when it was received
+    said_free, said_occupied, said_capacity      as the source wrote them
+
 An empty cell is unknown. Observations must be in order of time. docs/replay.md shows how to make them from other files.
 """
 
@@ -14,11 +19,13 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bowei.domain.dirt import Dirt
 from bowei.domain.lots import ID_FORM, Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import LotState, Observation
 from bowei.domain.places import Datum, Point, to_wgs84
@@ -28,12 +35,23 @@ SOURCE = SourceId("recording")
 _MOST_LOTS = 100_000
 _MOST_SPACES = 1_000_000
 _LOT_COLUMNS = {"lot_id", "name", "kind", "capacity", "lat", "lon", "datum"}
-_OBSERVATION_COLUMNS = {"observed_at", "lot_id", "free"}
+_OBSERVATION_COLUMNS = {"observed_at", "lot_id"}
+_FREE_COLUMNS = {"free", "said_free", "said_occupied"}
+"""At least one of them."""
 _ID = re.compile(ID_FORM)
+_NUMBER = re.compile(r"[+-]?[0-9]{1,7}(\.[0-9]{1,6})?")
 
 
 class BadRecording(Exception):
     """The recording can't be read; the text names the file, the line and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A report, and when it was received."""
+
+    at: datetime
+    said: Observation
 
 
 @dataclass(slots=True)
@@ -46,8 +64,8 @@ class Recording:
     """How many spaces a lot opens to the public, where lots.csv says it."""
     left_out: Counter[str] = field(default_factory=Counter)
 
-    def observations(self) -> Iterator[Observation]:
-        """Give the reports of usable lots in order of time; counts what is left out.
+    def reports(self) -> Iterator[Heard]:
+        """Give the reports of usable lots in the order in which they were received; counts what is left out.
 
         Raises:
             BadRecording: a row can't be read, or is older than the one before it.
@@ -55,14 +73,15 @@ class Recording:
         path = _observations_file(self.folder)
         before: datetime | None = None
         with _open(path) as file:
-            for line, row in _rows(file, path, _OBSERVATION_COLUMNS):
+            for line, row in _rows(file, path, _OBSERVATION_COLUMNS, any_of=_FREE_COLUMNS):
                 where = f"{path.name} line {line}"
-                observed_at = _time(row["observed_at"], where)
-                if before is not None and observed_at < before:
+                at = _time(row, "observed_at", where)
+                if before is not None and at < before:
                     raise BadRecording(f"{where}: observed_at is before the row above. Sort the rows by time.")
-                before = observed_at
+                before = at
                 if (lot_id := LotId(row["lot_id"])) in self.lots:
-                    yield _observation(row, lot_id, observed_at, self.open.get(lot_id), where)
+                    observed_at = _time(row, "source_observed_at", where) if row.get("source_observed_at") else at
+                    yield Heard(at, _observation(row, lot_id, observed_at, self.open.get(lot_id), where))
                 else:
                     self.left_out["report_of_unusable_lot"] += 1
 
@@ -140,23 +159,46 @@ def _point(row: dict[str, str], where: str) -> Point:
 def _observation(
     row: dict[str, str], lot_id: LotId, observed_at: datetime, lot_opens: int | None, where: str
 ) -> Observation:
-    free, capacity, opened = (_count(row, name, where) for name in ("free", "capacity", "open"))
+    counts = {name: _count(row, name, where) for name in ("free", "capacity", "open")}
+    dirt: set[Dirt] = set()
+    for name in ("free", "capacity", "occupied"):
+        if text := row.get(f"said_{name}"):
+            counts[name], found = _said_count(text)
+            dirt |= found
     try:
         state = LotState(row.get("state") or "open")
     except ValueError as error:
         raise BadRecording(f"{where}: state is {row['state']!r}. Write one of {', '.join(LotState)}.") from error
-    opened = lot_opens if opened is None else opened
-    return Observation(lot_id, observed_at, SOURCE, capacity=capacity, open=opened, free=free, state=state)
+    return Observation(
+        lot_id,
+        observed_at,
+        SOURCE,
+        capacity=counts["capacity"],
+        open=lot_opens if counts["open"] is None else counts["open"],
+        free=counts["free"],
+        occupied=counts.get("occupied"),
+        state=state,
+        dirt=frozenset(dirt),
+    )
 
 
-def _time(text: str, where: str) -> datetime:
+def _said_count(text: str) -> tuple[int | None, set[Dirt]]:
+    """Read a count as a source wrote it: 287, 287.0 or -8; what is none is unknown, and named."""
+    if not _NUMBER.fullmatch(text):
+        return None, {Dirt.NOT_A_NUMBER}
+    number = float(text)
+    return (int(number), set()) if number.is_integer() else (None, {Dirt.FRACTION})
+
+
+def _time(row: dict[str, str], name: str, where: str) -> datetime:
+    text = row[name]
     try:
         at = datetime.fromisoformat(text)
         if at.tzinfo is not None:
             return at.astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise BadRecording(f"{where}: observed_at is {text!r}. Write it like 2026-01-07T08:27:01Z.") from error
-    raise BadRecording(f"{where}: observed_at {text} has no zone. Write it with Z or an offset such as +01:00.")
+        raise BadRecording(f"{where}: {name} is {text!r}. Write it like 2026-01-07T08:27:01Z.") from error
+    raise BadRecording(f"{where}: {name} {text} has no zone. Write it with Z or an offset such as +01:00.")
 
 
 def _count(row: dict[str, str], name: str, where: str) -> int | None:
@@ -195,9 +237,14 @@ def _open(path: Path) -> Iterator[io.TextIOBase]:
         raise BadRecording(f"{path} can't be read as {form}: {type(error).__name__}. Make it again.") from error
 
 
-def _rows(file: io.TextIOBase, path: Path, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(
+    file: io.TextIOBase, path: Path, needed: set[str], any_of: AbstractSet[str] = frozenset()
+) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(file)
-    missing = needed - set(reader.fieldnames or ())
+    columns = set(reader.fieldnames or ())
+    missing = needed - columns
+    if any_of and columns.isdisjoint(any_of):
+        missing.add(" or ".join(sorted(any_of)))
     if missing:
         raise BadRecording(f"{path} lacks columns: {', '.join(sorted(missing))}. The first line names them.")
     for row in reader:

@@ -19,8 +19,9 @@ from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, LotKin
 from bowei.domain.observations import LotState, Observation
 from bowei.domain.places import Point, distance_m
 from services.local.replay.accounting import Account
-from services.local.replay.recording import Recording
+from services.local.replay.recording import Heard, Recording
 from services.local.replay.stage import Stage
+from services.local.replay.watching import Watching
 from services.local.setup_problem import SetupProblem
 from services.routing.diverting import Ask
 
@@ -74,6 +75,7 @@ class Replay:
         }
         self._account = Account(self._shared, options.radius_m)
         self._outcomes: Counter[str] = Counter()
+        self._watching = Watching({}, ())
 
     async def run(self) -> dict[str, Any]:
         """Replay all of it; write the report; give the summary."""
@@ -81,11 +83,13 @@ class Replay:
         last_at: datetime | None = None
         with _lines(self._options.report) as write:
             next_ask: datetime | None = None
-            for at, together in _by_time(self._recording.observations()):
+            for at, together in _by_time(self._recording.reports()):
                 if first_at is None or next_ask is None:
                     first_at = next_ask = at
                     await self._stage.open(at)
-                    await self._stage.register(self._recording.lots.values(), *self._implied())
+                    hospitals, agreements = self._implied()
+                    await self._stage.register(self._recording.lots.values(), hospitals, agreements)
+                    self._watching = Watching(self._recording.lots, agreements)
                 while next_ask < at:
                     await self._step_to(next_ask, last_at)
                     someone_asked = await self._ask_all(next_ask, write)
@@ -94,18 +98,22 @@ class Replay:
                         # Until somebody reports, a hospital with room stays so, and an old report only grows older.
                         next_ask = self._first_tick(next_ask, at)
                 await self._step_to(at, last_at)
-                await self._report(together)
+                await self._report(at, together)
                 last_at = at
             if last_at is not None and next_ask == last_at:
                 await self._ask_all(last_at, write)
-            summary = self._account.summary() | {
-                "from": _text(first_at),
-                "to": _text(last_at),
-                "reports": dict(self._outcomes.most_common()),
-                "left_out": dict(self._recording.left_out),
-                "roads": self._stage.travel_times_name,
-                "broken_promises": await self._stage.broken_promises() if first_at else 0,
-            }
+            summary = (
+                self._account.summary()
+                | self._watching.summary()
+                | {
+                    "from": _text(first_at),
+                    "to": _text(last_at),
+                    "reports": dict(self._outcomes.most_common()),
+                    "left_out": dict(self._recording.left_out),
+                    "roads": self._stage.travel_times_name,
+                    "broken_promises": await self._stage.broken_promises() if first_at else 0,
+                }
+            )
             write({"summary": summary})
         return summary
 
@@ -141,9 +149,12 @@ class Replay:
         await self._stage.step_to(at)
         self._options.progress(at, self._account.decisions)
 
-    async def _report(self, together: Sequence[Observation]) -> None:
-        self._outcomes.update(await self._stage.report(together))
-        self._account.hear(together)
+    async def _report(self, at: datetime, together: Sequence[Observation]) -> None:
+        verdicts = await self._stage.report(together)
+        self._outcomes.update(verdict.code or str(verdict.outcome) for verdict in verdicts)
+        self._account.hear(at, together)
+        self._watching.look(at, self._stage.shown)
+        self._watching.note(together, verdicts)
 
     def _first_tick(self, tick: datetime, at: datetime) -> datetime:
         """Give the first tick at or after `at`."""
@@ -178,12 +189,12 @@ class Replay:
         report = self._stage.shown(lot.lot_id).report
         if report is None or not report.believed_at(at) or report.state is not LotState.OPEN:
             return None
-        return report.free
+        return report.countable
 
 
-def _by_time(observations: Iterable[Observation]) -> Iterator[tuple[datetime, list[Observation]]]:
-    for at, together in groupby(observations, key=lambda one: one.observed_at):
-        yield at, list(together)
+def _by_time(reports: Iterable[Heard]) -> Iterator[tuple[datetime, list[Observation]]]:
+    for at, together in groupby(reports, key=lambda heard: heard.at):
+        yield at, [heard.said for heard in together]
 
 
 def _text(at: datetime | None) -> str | None:

@@ -11,7 +11,7 @@ from bowei.domain.agreements import Agreement
 from bowei.domain.choosing import LotNow
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import Hospital, Lot, LotId
-from bowei.domain.observations import Observation
+from bowei.domain.observations import Observation, Verdict
 from bowei.livestate.mirror import LiveMirror
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
@@ -97,13 +97,17 @@ class Stage:
         await step_replay(self._pool, at)
         self._clock.step_to(at)
 
-    async def report(self, said: Sequence[Observation]) -> list[str]:
-        """Have reports judged, recorded and shown, and wait until readers see them; give each outcome."""
+    async def report(self, said: Sequence[Observation]) -> list[Verdict]:
+        """Have reports judged, recorded and shown, and wait until readers see them; give each verdict."""
         assert self._receiving is not None, "open the stage first"  # noqa: S101
         verdicts = await self._receiving.observations(said, capacity_of=self._capacities.__getitem__, way=Way.NATIVE)
-        applied = {one.lot_id: one.observed_at for one, verdict in zip(said, verdicts, strict=True) if verdict.believed}
+        applied = {
+            verdict.belief.lot_id: verdict.belief.observed_at
+            for verdict in verdicts
+            if verdict.believed and verdict.belief is not None
+        }
         await self._until(lambda: all(self._shows(lot_id, at) for lot_id, at in applied.items()))
-        return [verdict.code or str(verdict.outcome) for verdict in verdicts]
+        return verdicts
 
     async def broken_promises(self) -> int:
         """Count the promises that the ledger shows to be broken."""
