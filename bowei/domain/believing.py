@@ -26,6 +26,9 @@ CAPACITY_STEP_SPACES, CAPACITY_STEP_SHARE = 3, 0.10
 """By how much a capacity may change from one report to the next and be believed at once: a few spaces coned off. A
 larger step (a floor closed, or a garbled report) is believed when a second report repeats it."""
 
+REPEATED_AFTER = timedelta(minutes=10)
+"""The same report received again so late is another reading of a source whose time stands still, not a repeat."""
+
 FROZEN_AFTER = timedelta(hours=1)
 """A time that stands still for so long while the counts move is no time. No feed that was recorded comes this late."""
 
@@ -49,10 +52,25 @@ NOTHING_LEARNED = LotFacts()
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A capacity that a lot said, believed or not, and in which report."""
+    """A capacity that a lot said, believed or not, and in which report, received when."""
 
     observed_at: datetime
+    received_at: datetime
     capacity: int
+
+    def repeated_by(self, said: Observation, now: datetime) -> bool:
+        """Say whether another report says the same."""
+        other = said.observed_at != self.observed_at or now - self.received_at >= REPEATED_AFTER
+        return said.capacity == self.capacity and other
+
+
+def claimed(said: Observation, before: Claim | None, now: datetime) -> Claim | None:
+    """Give the claim that stands after a report: its own, unless it makes none or is the very one before again."""
+    if said.capacity is None:
+        return before
+    if before is not None and (before.observed_at, before.capacity) == (said.observed_at, said.capacity):
+        return before
+    return Claim(said.observed_at, now, said.capacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +199,7 @@ def moved_capacity(said: Observation, known: Known) -> Taken:
     if said.capacity == before:
         return said
     small = max(CAPACITY_STEP_SPACES, int(CAPACITY_STEP_SHARE * before))
-    repeated = (
-        known.claim is not None
-        and known.claim.capacity == said.capacity
-        and known.claim.observed_at != said.observed_at
-    )
+    repeated = known.claim is not None and known.claim.repeated_by(said, known.now)
     if abs(said.capacity - before) > small and not repeated:
         return Dirt.CAPACITY_MOVED
     return _noting(said, Dirt.CAPACITY_MOVED, capacity=min(said.capacity, known.capacity))
@@ -226,7 +240,9 @@ def free_above_capacity(said: Observation, known: Known) -> Taken:
         return said
     dirt = (Dirt.FREE_ABOVE_CAPACITY,) if max(counted, of_classes) > room else ()
     by_class = {name: min(count, room) for name, count in said.free_by_class.items()}
-    return _noting(said, *dirt, free=None if said.free is None else min(said.free, room), free_by_class=by_class)
+    free = None if said.free is None else min(said.free, room)
+    bound = Bound.EXACT if said.bound is Bound.AT_MOST and free == 0 else said.bound
+    return _noting(said, *dirt, free=free, bound=bound, free_by_class=by_class)
 
 
 def within_register(said: Observation, known: Known) -> Taken:
@@ -245,18 +261,20 @@ def within_register(said: Observation, known: Known) -> Taken:
 def frozen_clock(said: Observation, known: Known) -> Taken:
     """Take the time of receipt where the source's time stands still for long while its counts move.
 
-    Once it was found so, it is so for as long as the source says the same time.
+    Once it was found so, it is so until the source's time has come past the last time of receipt.
     """
     last = known.last
-    if last is None or known.now - said.observed_at <= FROZEN_AFTER or Dirt.NO_TIME in said.dirt:
+    if last is None or Dirt.NO_TIME in said.dirt:
         return said
-    if said.observed_at != (last.said_at or last.observed_at):
+    said_before = last.said_at or last.observed_at
+    if Dirt.FROZEN_CLOCK in last.dirt:
+        return _received(said, known.now) if said_before <= said.observed_at <= last.observed_at else said
+    if said.observed_at != said_before or known.now - said.observed_at <= FROZEN_AFTER:
         return said
-    found = Dirt.FROZEN_CLOCK in last.dirt
     # A report that passages have moved since differs from its own repeat.
-    moved_since = last.observed_at != (last.said_at or last.observed_at)
+    moved_since = last.observed_at != said_before
     same = (said.capacity, said.open, said.free, said.state) == (last.capacity, last.open, last.free, last.state)
-    return _received(said, known.now) if found or not (same or moved_since) else said
+    return said if same or moved_since else _received(said, known.now)
 
 
 _RULES: tuple[Callable[[Observation, Known], Taken], ...] = (

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bowei.domain.believing import NOTHING_LEARNED, Claim, Known, LotFacts, judge
+from bowei.domain.believing import NOTHING_LEARNED, Claim, Known, LotFacts, claimed, judge
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Doubt
 from bowei.domain.heartbeats import Heartbeat, Sign
@@ -147,9 +147,11 @@ class Receiving:
 
     def _judge(self, said: Observation, capacity: int, now: datetime) -> Verdict:
         facts, last = self._facts_of(said.lot_id), (self._last or {}).get(said.lot_id)
-        verdict = judge(said, Known(capacity, now, facts, last, self._claims.get(said.lot_id)))
-        if said.capacity is not None and verdict.outcome is not Outcome.REJECTED:
-            self._claims[said.lot_id] = Claim(said.observed_at, said.capacity)
+        claim = self._claims.get(said.lot_id)
+        verdict = judge(said, Known(capacity, now, facts, last, claim))
+        claim = claimed(said, claim, now)
+        if claim is not None and verdict.outcome is not Outcome.REJECTED:
+            self._claims[said.lot_id] = claim
         return verdict
 
     def _judged(self, said: Observation, verdict: Verdict) -> Judged:

@@ -1,10 +1,16 @@
-"""Small recordings, written by a test, and their replay on real servers."""
+"""Recordings, written by a test or converted by a page's own snippet, and their replay on real servers."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from bowei.domain.lots import LotId
 from bowei.roads.by_air import AirTravelTimes
@@ -27,6 +33,27 @@ Row = tuple[float, str, int | None] | tuple[float, str, int | None, str]
 def north(metres: float) -> float:
     """Give the latitude so many metres north of the hospital."""
     return 47.4 + metres * METRE
+
+
+def page(name: str) -> str:
+    """Give a page of the documentation."""
+    return (Path(__file__).resolve().parents[2] / "docs" / name).read_text("utf-8")
+
+
+def recordings() -> Path:
+    """Give the folder of recordings, which are large and no part of the project; skip where there is none."""
+    folder = os.environ.get("BOWEI_RECORDINGS")
+    if not folder:
+        pytest.skip("BOWEI_RECORDINGS names no folder with recordings")
+    return Path(folder)
+
+
+def convert(text: str, script: str, *arguments: str | Path) -> None:
+    """Run one of a page's snippets as it stands there."""
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if script in block.split("\n")[0])
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def write_recording(folder: Path, rows: Iterable[Row]) -> Path:

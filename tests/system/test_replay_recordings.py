@@ -2,22 +2,17 @@
 
 import csv
 import gzip
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from bowei.domain.lots import LotId
 from services.local.replay.recording import Recording, open_recording
-from tests.system.replay_recordings import replayed
+from tests.system.replay_recordings import convert, page, recordings, replayed
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "replay.md").read_text("utf-8")
+PAGE = page("replay.md")
 HOSPITALS = {"USZ Nord": LotId("zuerichparkhaususznord"), "USZ Süd": LotId("zuerichparkplatzuszsued")}
 
 SWISS_SAID = """\
@@ -43,22 +38,6 @@ NIA North,480,20,2016-10-04 07:59:42
 """
 
 
-def recordings() -> Path:
-    """Give the folder of recordings, which are large and no part of the project; skip where there is none."""
-    folder = os.environ.get("BOWEI_RECORDINGS")
-    if not folder:
-        pytest.skip("BOWEI_RECORDINGS names no folder with recordings")
-    return Path(folder)
-
-
-def convert(script: str, *arguments: str | Path) -> None:
-    """Run one of the page's snippets as it stands there."""
-    (code,) = (block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if script in block.split("\n")[0])
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 def in_table() -> dict[str, str]:
     """Give the page's table of results, name by name."""
     return dict(re.findall(r"^\| `(\w+)`[^|]*\| ([^|]+) \|$", PAGE.split("## Zürich", 1)[1], re.MULTILINE))
@@ -73,7 +52,7 @@ def test_the_swiss_snippet_takes_the_time_of_the_poll_and_makes_nodata_unknown(t
     """The source's clock stands still, and its 0 of nodata is no count."""
     (tmp_path / "lots.csv").write_text(SWISS_LOTS, "utf-8")
     (tmp_path / "observations.csv.gz").write_bytes(gzip.compress(SWISS_SAID.encode()))
-    convert("convert_swiss.py", tmp_path, "zurich", tmp_path / "made")
+    convert(PAGE, "convert_swiss.py", tmp_path, "zurich", tmp_path / "made")
     recording = open_recording(tmp_path / "made")
     first, second = (heard.said for heard in recording.reports())
     assert (first.lot_id, first.free, f"{first.observed_at:%FT%T%z}") == ("usz", 0, "2026-01-06T16:28:56+0000")
@@ -88,7 +67,7 @@ def test_the_swiss_snippet_takes_the_time_of_the_poll_and_makes_nodata_unknown(t
 def test_the_birmingham_snippet_reads_local_times_and_counts_spaces(tmp_path: Path) -> None:
     """Summer time is an hour ahead; more cars than spaces is full; fewer than none is left to the quarantine."""
     (tmp_path / "dataset.csv").write_text(BIRMINGHAM, "utf-8")
-    convert("convert_birmingham.py", tmp_path / "dataset.csv", tmp_path / "made")
+    convert(PAGE, "convert_birmingham.py", tmp_path / "dataset.csv", tmp_path / "made")
     recording = open_recording(tmp_path / "made")
     said = [heard.said for heard in recording.reports()]
     assert [(one.lot_id, one.free, f"{one.observed_at:%F %T}") for one in said] == [
@@ -107,7 +86,7 @@ async def test_in_every_full_episode_of_zurichs_university_hospital_a_free_lot_i
     The page's table shows exactly this run.
     """
     source = recordings() / "ch-parkhaus-2026"
-    convert("convert_swiss.py", source, "zurich", tmp_path)
+    convert(PAGE, "convert_swiss.py", source, "zurich", tmp_path)
     hospitals = tuple(HOSPITALS.values())
     summary, lines = await replayed((fresh_database, fresh_redis), tmp_path, divert_from=hospitals, full_at=2)
     with (source / "zurich_hospital_full_episodes.csv").open(encoding="utf-8", newline="") as file:
@@ -129,7 +108,7 @@ async def test_in_every_full_episode_of_zurichs_university_hospital_a_free_lot_i
 
 async def test_birmingham_is_replayed_as_the_page_says(fresh_database: str, fresh_redis: str, tmp_path: Path) -> None:
     """The last week before Christmas of another city, whose lot was over-full 240 times."""
-    convert("convert_birmingham.py", recordings() / "uk-birmingham-2016" / "dataset.csv", tmp_path)
+    convert(PAGE, "convert_birmingham.py", recordings() / "uk-birmingham-2016" / "dataset.csv", tmp_path)
     observations = tmp_path / "observations.csv"
     rows = observations.read_text("utf-8").splitlines(keepends=True)
     observations.write_text("".join(row for row in rows if row >= "2016-12-12"), "utf-8")

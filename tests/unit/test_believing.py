@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bowei.domain.believing import FROZEN_AFTER, Claim, Known, LotFacts, judge
+from bowei.domain.believing import FROZEN_AFTER, Claim, Known, LotFacts, claimed, judge
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import LotId, SourceId, SpaceClass
 from bowei.domain.observations import FUTURE_TOLERANCE, Bound, LotState, Observation, Outcome, Verdict
@@ -105,6 +105,14 @@ class TestFrozenClock:
         assert believed(said(free=5, at=self.STOPPED), last=last).observed_at == NOON
         moved = believed(said(free=5, at=NOON - timedelta(seconds=1)), last=last)
         assert (moved.observed_at, moved.dirt) == (NOON - timedelta(seconds=1), frozenset())
+
+    def test_a_time_that_moves_again_is_used_once_it_has_come_past_the_last_receipt(self) -> None:
+        """A clock that was set half right would make new counts older than the last one."""
+        last = a_report(NOON - MINUTE, free=5, said_at=self.STOPPED, dirt=only(Dirt.FROZEN_CLOCK))
+        behind = believed(said(free=4, at=NOON - 10 * MINUTE), last=last)
+        assert (behind.observed_at, behind.dirt) == (NOON, only(Dirt.FROZEN_CLOCK))
+        older = believed(said(free=4, at=self.STOPPED - MINUTE), last=last)
+        assert (older.observed_at, older.dirt) == (self.STOPPED - MINUTE, only())
 
     @pytest.mark.parametrize(
         ("at", "last"),
@@ -212,10 +220,19 @@ class TestMovedCapacity:
         """A floor that was closed says so again; a garbled report does not. The same report sent twice is one."""
         leap = said(capacity=capacity, free=20)
         assert refusal(leap) == "capacity_moved"
-        assert refusal(leap, claim=Claim(NOON, capacity)) == "capacity_moved"
-        assert refusal(leap, claim=Claim(NOON - MINUTE, capacity + 1)) == "capacity_moved"
-        belief = believed(leap, claim=Claim(NOON - MINUTE, capacity))
+        assert refusal(leap, claim=Claim(NOON, NOON - 9 * MINUTE, capacity)) == "capacity_moved"
+        assert refusal(leap, claim=Claim(NOON - MINUTE, NOON, capacity + 1)) == "capacity_moved"
+        assert believed(leap, claim=Claim(NOON, NOON - 10 * MINUTE, capacity)).free == 20, "its time stands still"
+        belief = believed(leap, claim=Claim(NOON - MINUTE, NOON, capacity))
         assert (belief.capacity, belief.dirt) == (min(capacity, 300), only(Dirt.CAPACITY_MOVED))
+
+    def test_a_repeat_does_not_make_a_claim_younger(self) -> None:
+        """Nor does a report that says no capacity end it."""
+        first = claimed(said(capacity=200), None, NOON)
+        assert first == Claim(NOON, NOON, 200)
+        assert claimed(said(capacity=200), first, NOON + MINUTE) is first
+        assert claimed(said(free=5), first, NOON + MINUTE) is first
+        assert claimed(said(capacity=201), first, NOON + MINUTE) == Claim(NOON, NOON + MINUTE, 201)
 
     def test_what_was_believed_before_is_no_step(self) -> None:
         """A lot with a floor closed goes on without a note, and its way back is a leap again."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from statistics import mean
 from typing import Any
 
-from bowei.domain.believing import Claim, Known, judge
+from bowei.domain.believing import Claim, Known, claimed, judge
 from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import Hold
 from bowei.domain.lots import Lot, LotId
@@ -52,9 +52,11 @@ class Account:
 
     def _hear_one(self, at: datetime, said: Observation, lot: Lot) -> None:
         before = self._said.get(lot.lot_id)
-        verdict = judge(said, Known(lot.capacity, at, last=before, claim=self._claims.get(lot.lot_id)))
-        if said.capacity is not None and verdict.outcome is not Outcome.REJECTED:
-            self._claims[lot.lot_id] = Claim(said.observed_at, said.capacity)
+        claim = self._claims.get(lot.lot_id)
+        verdict = judge(said, Known(lot.capacity, at, last=before, claim=claim))
+        claim = claimed(said, claim, at)
+        if claim is not None and verdict.outcome is not Outcome.REJECTED:
+            self._claims[lot.lot_id] = claim
         taken = verdict.belief
         if not verdict.believed or taken is None or (before and taken.observed_at < before.observed_at):
             return
