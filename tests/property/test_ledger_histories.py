@@ -286,7 +286,7 @@ class Histories(RuleBasedStateMachine):
         observation = belief if late is None else replace(belief, observed_at=belief.observed_at - late, free=9)
         self.both(lambda s: s.journal.record([Judged(observation, code, belief)]))
 
-    @rule(lot_id=lot_ids, doubt=st.sampled_from([None, None, Doubt.STUCK, Doubt.SUSPENDED]))
+    @rule(lot_id=lot_ids, doubt=st.sampled_from([Doubt.STUCK, Doubt.STUCK, None, Doubt.SUSPENDED]))
     def doubt(self, lot_id: LotId, doubt: Doubt | None) -> None:
         """Let somebody doubt a lot, or doubt it no more."""
         self.both(lambda s: s.journal.set_doubt(lot_id, doubt))
