@@ -16,7 +16,7 @@ from bowei.domain.problems import FIELD_KINDS
 from bowei.records.failures import StoreAway
 from services.ingest.parkapi.reading import read_item
 from services.ingest.readings import CountReading, Unmeant
-from tests.service.ingest_app import EMPORIUM, KEY, NOW, OTHER_KEY, SUSPENDED_KEY, IngestWorld, ingest
+from tests.service.ingest_app import EMPORIUM, KEY, NOW, OTHER_KEY, SUSPENDED_KEY, IngestWorld, a_lot, ingest
 
 PATH = "/api/admin/v1/generic/json"
 
@@ -103,7 +103,7 @@ async def test_each_wrong_item_is_named_and_stops_no_other() -> None:
             site(uid=["x"]),
             site(realtime_free_capacity=-1),
             site(realtime_free_capacity="many"),
-            site(realtime_free_capacity=301),
+            site(realtime_free_capacity=304),
             site(realtime_free_capacity=None, realtime_opening_status=None),
             site(realtime_opening_status="AJAR"),
             site(realtime_data_updated_at=None),
@@ -155,6 +155,7 @@ async def test_closed_is_not_full_and_unknown_is_not_zero() -> None:
 async def test_a_spot_is_a_lot_of_one_space() -> None:
     """Proves that spots are answered apart from sites."""
     async with ingest() as world:
+        await world.register.put_lots([a_lot(EMPORIUM, 1)])
         at = "2026-03-02T00:59:57Z"
         answer = await push(
             world,

@@ -142,7 +142,7 @@ async def test_a_push_all_in_vain_is_refused_and_one_in_part_is_not(tmp_path: Pa
 async def test_without_a_reply_of_its_own_each_item_has_a_result(tmp_path: Path) -> None:
     """Proves the answer that native senders get, by the key of the feed."""
     async with ingest(pushes=pushes(tmp_path, "", "secret_file: secret")) as world:
-        said = {"lots": [*lots(118, "--")["lots"], {"left": 3}, *lots(301)["lots"]]}
+        said = {"lots": [*lots(118, "--")["lots"], {"left": 3}, *lots(304)["lots"]]}
         body = json.dumps(said).encode()
         answer = await post(world, body, "/v1/feeds/vendor", Authorization=f"Bearer {SECRET}")
         assert results(answer) == [

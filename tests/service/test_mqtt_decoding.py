@@ -81,7 +81,7 @@ async def test_a_quarantined_count_is_taken_and_not_believed() -> None:
     """What was said is kept; it is not the broker's to send again."""
     async with ingest() as world:
         decoding = NativeDecoding(FEED, parts(world)[0], world.clock)
-        payload = b'{"free":51,"observed_at":"2026-03-02T00:59:57Z"}'
+        payload = b'{"free":52,"observed_at":"2026-03-02T00:59:57Z"}'
         assert await decoding.take([Said("parking/malls/emporium/state", payload)]) == ["taken"]
         assert await world.seen(EMPORIUM) is None
         assert len(world.records.observations) == 1

@@ -147,12 +147,12 @@ async def test_what_lots_post_is_in_postgres_and_in_redis(database: str, fresh_r
     at = now - timedelta(seconds=20)
     stores = {"BOWEI_DATABASE_URL": database, "BOWEI_REDIS_URL": fresh_redis}
     async with running_ingest(tmp_path, stores) as ingest:
-        answer = await ingest.observe(observation(118, at), observation(301, at))
+        answer = await ingest.observe(observation(118, at), observation(304, at))
         assert [one["result"] for one in answer.json()["results"]] == ["applied", "quarantined"]
         [kept] = await query(database, "SELECT * FROM bowei.report")
         assert (kept["lot_id"], kept["free"], kept["observed_at"], kept["source_id"]) == ("mall", 118, at, "malls")
         said = await query(database, "SELECT free, outcome, code FROM bowei.observation ORDER BY free")
-        assert [tuple(one) for one in said] == [(118, "applied", None), (301, "quarantined", "free_above_capacity")]
+        assert [tuple(one) for one in said] == [(118, "applied", None), (304, "quarantined", "free_above_capacity")]
         report = await shown(fresh_redis)
         assert report is not None
         assert (report.free, report.open, report.observed_at) == (118, 280, at)
