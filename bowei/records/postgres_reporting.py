@@ -163,6 +163,8 @@ async def _record_round(
     judged = [flat[position] for position in positions]
     said = [one.observation for one in judged]
     taken = [one.taken for one in judged]
+    counts = _counts(taken)
+    said_counts = counts if all(one is other for one, other in zip(said, taken, strict=True)) else _counts(said)
     rows = await connection.fetch(
         _RECORD,
         [one.lot_id for one in said],
@@ -170,12 +172,12 @@ async def _record_round(
         [one.observed_at for one in said],
         [one.seq for one in said],
         [one.source_id for one in said],
-        *_counts(taken),
-        *_counts(said),
+        *counts,
+        *said_counts,
         [one.occupied for one in said],
         [one.method for one in said],
         [one.reset for one in said],
-        [f"{{{','.join(sorted(one.dirt))}}}" for one in taken],
+        [f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else "{}" for one in taken],
         [None if one.raw is None else _text(one.raw) for one in said],
         [_name(one.doubt) for one in judged],
         [one.code for one in judged],
