@@ -34,6 +34,16 @@ def freshness(age: timedelta, usual_gap: timedelta) -> Freshness:
     return Freshness.EXPIRED
 
 
+def turns_at(age: timedelta, usual_gap: timedelta) -> timedelta | None:
+    """Give the age up to which what `freshness` says of this one holds; None where nothing worse follows."""
+    ends = (
+        max(FRESH_GAPS * usual_gap, FRESH_FLOOR),
+        max(AGEING_GAPS * usual_gap, AGEING_FLOOR),
+        believed_for(usual_gap),
+    )
+    return next((end for end in ends if age <= end), None)
+
+
 def believed_for(usual_gap: timedelta) -> timedelta:
     """Give the age beyond which a report says nothing any more."""
     return max(STALE_GAPS * usual_gap, STALE_FLOOR)

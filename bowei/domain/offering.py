@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.freshness import Freshness, believed_for, freshness
+from bowei.domain.freshness import Freshness, believed_for, freshness, turns_at
 from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import Bound, LotState
 
@@ -63,6 +63,11 @@ class Report:
     def freshness_at(self, now: datetime) -> Freshness:
         """Judge the report's age at `now`."""
         return freshness(now - self.observed_at, self.usual_gap)
+
+    def turns_at(self, now: datetime) -> datetime | None:
+        """Give the instant up to which `freshness_at` says the same as at `now`; None: for ever."""
+        age = turns_at(now - self.observed_at, self.usual_gap)
+        return None if age is None else self.observed_at + age
 
     def believed_at(self, now: datetime) -> bool:
         """Say whether the report still says anything at `now`."""

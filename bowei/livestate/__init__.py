@@ -6,7 +6,7 @@ changed. Everything can be flushed, lost, failed over or restored from an old co
 
     showing       the writers' ports: ShowsReports (ingest), ShowsPromises (the one follower)
     reading       the readers' port                 failures     how the copy fails: it is away
-    mirror        a process's own copy, kept current by push, with its age
+    mirror        a process's own copy, kept current by push, with its age, by gathering the news
     keys          every key: type, owner, lifetime  permissions  who may do what in Redis
     redis_store   Redis and Valkey                  in_memory    the twin
     connecting    every form of address, and behind it redis_servers (what the store asks, and one server),

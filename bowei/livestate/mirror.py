@@ -8,12 +8,13 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId
 from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.gathering import gathered
 from bowei.livestate.reading import Change, ReadsLiveState
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ _log = logging.getLogger(__name__)
 CURRENT_FOR_S = 3.0
 """The live state gives a sign of life every second; after three missed ones a copy is no longer current."""
 
-_READ_WHOLE_EVERY_S = 15.0
+_READ_AGAIN_EVERY_S = 15.0
+_READ_AGAIN_AT_ONCE = 200
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _UNKNOWN = LotNow(None)
 
@@ -29,11 +31,19 @@ _UNKNOWN = LotNow(None)
 class LiveMirror:
     """The copy. Run `run` as a task for as long as it is read."""
 
-    def __init__(self, live_state: ReadsLiveState, *, current_for_s: float = CURRENT_FOR_S) -> None:
+    def __init__(
+        self,
+        live_state: ReadsLiveState,
+        *,
+        current_for_s: float = CURRENT_FOR_S,
+        read_again_every_s: float = _READ_AGAIN_EVERY_S,
+    ) -> None:
         self._live_state = live_state
         self._current_for_s = current_for_s
+        self._read_again_every_s = read_again_every_s
         self._directory = Directory.empty()
         self._lots: dict[LotId, LotNow] = {}
+        self._changed_at: dict[LotId, int] = {}
         self._serial = 0
         self._changed = asyncio.Event()
         self._current_until: float | None = None
@@ -68,6 +78,10 @@ class LiveMirror:
         """Give what is shown of one lot."""
         return self._lots.get(lot_id, _UNKNOWN)
 
+    def changed_since(self, serial: int) -> set[LotId]:
+        """Give the lots that changed after `serial`; of a new directory all are."""
+        return {lot_id for lot_id, changed_at in self._changed_at.items() if changed_at > serial}
+
     async def wait_change(self, serial: int, timeout_s: float) -> bool:
         """Wait until something changes after `serial`; False where nothing did in time."""
         if self._serial > serial:
@@ -93,7 +107,7 @@ class LiveMirror:
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
-                async with self._live_state.changes() as news:
+                async with self._live_state.changes() as every, gathered(every) as news:
                     await self._read_whole()
                     pause_s = _FIRST_PAUSE_S
                     await self._follow(news)
@@ -103,15 +117,30 @@ class LiveMirror:
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     async def _follow(self, news: AsyncIterator[Change]) -> None:
-        whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
+        whole_at = time.monotonic() + self._read_again_every_s
+        unread: list[LotId] = []
         async for change in news:
-            if change.directory or not self._copied or time.monotonic() > whole_at:
+            if change.directory or not self._copied:
                 await self._read_whole()
-                whole_at = time.monotonic() + _READ_WHOLE_EVERY_S
-            elif change.lots:
-                self._take(await self._live_state.lots(change.lots))
+                whole_at, unread = time.monotonic() + self._read_again_every_s, []
+            elif time.monotonic() > whole_at:
+                unread = await self._look_for_lost_news()
+                whole_at = time.monotonic() + self._read_again_every_s
+            # Some at a time where there is news, so that none waits until a whole city is read.
+            some = unread[:_READ_AGAIN_AT_ONCE] if change.lots else unread
+            unread = unread[len(some) :]
+            if change.lots or some:
+                self._take(await self._live_state.lots(change.lots.union(some)))
             if self._copied:
                 self._current_until = time.monotonic()
+
+    async def _look_for_lost_news(self) -> list[LotId]:
+        """Read the directory again, and all where it is another; else give the lots that are to be read again."""
+        directory = await self._live_state.directory()
+        if directory is None or directory != self._directory:
+            await self._read_whole()
+            return []
+        return list(directory.lots)
 
     async def _read_whole(self) -> None:
         directory = await self._live_state.directory()
@@ -123,24 +152,26 @@ class LiveMirror:
         if directory != self._directory:
             for gone in self._lots.keys() - directory.lots.keys():
                 del self._lots[gone]
+                self._changed_at.pop(gone, None)
             self._directory = directory
-            self._note()
+            self._note(directory.lots)
         self._current_until = time.monotonic()
         self._loaded.set()
 
     def _take(self, lots: Mapping[LotId, LotNow]) -> None:
         # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.
-        changed = False
+        changed = []
         for lot_id, shown in lots.items():
             known = self._lots.get(lot_id, _UNKNOWN)
             now = LotNow(shown.report or known.report, shown.promise if shown.promise.version else known.promise)
             if now != known:
                 self._lots[lot_id] = now
-                changed = True
+                changed.append(lot_id)
         if changed:
-            self._note()
+            self._note(changed)
 
-    def _note(self) -> None:
+    def _note(self, lot_ids: Iterable[LotId]) -> None:
         self._serial += 1
+        self._changed_at.update(dict.fromkeys(lot_ids, self._serial))
         self._changed.set()
         self._changed = asyncio.Event()

@@ -134,7 +134,7 @@ async def list_lots(
     return LotsView(
         as_of=snapshot.as_of,
         stale=snapshot.stale,
-        items=[LotView.of(status) for status in page.lots],
+        items=[LotView.of(status, snapshot.at) for status in page.lots],
         total=page.total,
         next=following,
     )

@@ -47,7 +47,7 @@ class Parts:
     travel_times: TravelTimes
     pace: Pace
     most_streams: int
-    frame_gap_s: float = 1.0
+    frame_gap_s: float = 0.2
     current_for_s: float = CURRENT_FOR_S
     close: Callable[[], Awaitable[None]] | None = None
 

@@ -100,7 +100,7 @@ def describe_gate(
             state, free, bound, lot_state, None if chosen is None else (chosen.lot, considered[0]), considered
         ),
         considered=considered,
-        age=None if own is None else own.age,
+        age=None if own is None else own.age_at(now),
     )
 
 

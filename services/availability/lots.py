@@ -6,7 +6,7 @@ offered either. No count is above the registered capacity, whatever the lot said
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -73,7 +73,7 @@ class Sharing:
 
 @dataclass(frozen=True, slots=True)
 class LotStatus:
-    """One lot at one instant. Two are equal when they show the same, whatever their age."""
+    """One lot, for as long as it shows the same."""
 
     lot: Lot
     state: LotState
@@ -94,7 +94,10 @@ class LotStatus:
     sharing: tuple[Sharing, ...]
     observed_at: datetime | None
     received_at: datetime | None
-    age: timedelta | None = field(compare=False)
+
+    def age_at(self, now: datetime) -> timedelta | None:
+        """Say how old the report is, if there is one."""
+        return None if self.observed_at is None else max(timedelta(0), now - self.observed_at)
 
 
 def describe_lot(
@@ -128,7 +131,6 @@ def describe_lot(
         sharing=sharing,
         observed_at=None if report is None else report.observed_at,
         received_at=None if report is None else report.received_at,
-        age=None if report is None else max(timedelta(0), now - report.observed_at),
     )
 
 

@@ -1,13 +1,14 @@
 """One picture of everything, from which every answer is cut.
 
 It is taken when the mirror changed and at a slow tick (reports age, agreements begin and end), never more often than
-the shortest gap and never for more than a tenth of the time, however much changes. Hysteresis lives here: each
-picture is drawn from the one before.
+the shortest gap and never for more than a share of the time, however much changes. Only what may show something else
+is drawn anew: lots of which there is news, whose report turned too old, or (at the tick) that share. Hysteresis lives
+here: each picture is drawn from the one before.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,7 +23,7 @@ from bowei.roads.travel_times import TravelTimes
 from services.availability.gates import GateStatus, WaysFromGates, describe_gate
 from services.availability.lots import LotStatus, describe_lot
 
-_MOST_OF_THE_TIME = 0.1
+_MOST_OF_THE_TIME = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Snapshots:
         self._latest: Snapshot | None = None
         self._loaded = False
         self._serial = -1
+        self._turns: dict[LotId, datetime] = {}
+        self._shared_at_s = 0.0
         self._taken_at_s = 0.0
         self._took_s = 0.0
         self._changed = asyncio.Event()
@@ -116,12 +119,17 @@ class Snapshots:
         return since_s >= self._pace.tick_s or (self._mirror.serial != self._serial and since_s >= self._gap_s())
 
     def _take(self) -> Snapshot:
-        began_s = time.monotonic()
-        self._serial = self._mirror.serial
+        began_s, busy_s = time.monotonic(), time.thread_time()
+        since, self._serial = self._serial, self._mirror.serial
         before, directory, now = self._latest, self._mirror.directory, self._clock.now()
         if before is None or directory is not before.directory:
             self._agreements = _by_lot(directory)
-        lots = self._lots(directory, before, now)
+            self._turns.clear()
+            drawn = self._draw(directory.lots, directory, before, now)
+            lots: Mapping[LotId, LotStatus] = drawn
+        else:
+            drawn = self._draw(self._due_lots(since, directory, began_s, now), directory, before, now)
+            lots = {**before.lots, **drawn} if drawn else before.lots
         gates = self._gates(directory, lots, before, now)
         after = _following(
             before,
@@ -130,27 +138,42 @@ class Snapshots:
             stale=(self._mirror.age_s or 0.0) >= self._pace.stale_after_s,
             directory=directory,
             lots=lots,
+            drawn=drawn,
             gates=gates,
         )
         self._latest = after
         self._taken_at_s = time.monotonic()
-        self._took_s = self._taken_at_s - began_s
+        self._took_s = time.thread_time() - busy_s
         if before is None or before.number != after.number:
             self.wake()
         return after
 
-    def _lots(self, directory: Directory, before: Snapshot | None, now: datetime) -> dict[LotId, LotStatus]:
-        seen = {} if before is None else before.lots
-        return {
-            lot_id: describe_lot(
-                lot,
-                self._mirror.lot(lot_id),
-                self._agreements.get(lot_id, []),
-                seen[lot_id].level if lot_id in seen else None,
-                now,
-            )
-            for lot_id, lot in directory.lots.items()
-        }
+    def _due_lots(self, since: int, directory: Directory, began_s: float, now: datetime) -> set[LotId]:
+        """Give the lots that may show something else than in the picture before."""
+        due = self._mirror.changed_since(since)
+        due.update(lot_id for lot_id, turns_at in self._turns.items() if turns_at < now)
+        if began_s - self._shared_at_s >= self._pace.tick_s:
+            # What they lend depends on the time of day.
+            self._shared_at_s = began_s
+            due.update(self._agreements)
+        return due & directory.lots.keys()
+
+    def _draw(
+        self, lot_ids: Collection[LotId], directory: Directory, before: Snapshot | None, now: datetime
+    ) -> dict[LotId, LotStatus]:
+        seen: Mapping[LotId, LotStatus] = {} if before is None else before.lots
+        drawn = {}
+        for lot_id in lot_ids:
+            lot_now = self._mirror.lot(lot_id)
+            level = seen[lot_id].level if lot_id in seen else None
+            agreements = self._agreements.get(lot_id, [])
+            drawn[lot_id] = describe_lot(directory.lots[lot_id], lot_now, agreements, level, now)
+            turns_at = None if lot_now.report is None else lot_now.report.turns_at(now)
+            if turns_at is None:
+                self._turns.pop(lot_id, None)
+            else:
+                self._turns[lot_id] = turns_at
+        return drawn
 
     def _gates(
         self, directory: Directory, lots: Mapping[LotId, LotStatus], before: Snapshot | None, now: datetime
@@ -178,14 +201,18 @@ def _following(
     stale: bool,
     directory: Directory,
     lots: Mapping[LotId, LotStatus],
+    drawn: Mapping[LotId, LotStatus],
     gates: Mapping[HospitalId, GateStatus],
 ) -> Snapshot:
-    """Number a picture after the one before: what shows the same keeps the number of its last change."""
+    """Number a picture after the one before: what shows the same keeps the number of its last change.
+
+    `drawn` are the lots that were looked at anew.
+    """
     number = 1 if before is None else before.number + 1
     new_directory = before is None or directory is not before.directory
     lot_changed_in: Mapping[LotId, int] = {} if before is None else before.lot_changed_in
     gate_changed_in: Mapping[HospitalId, int] = {} if before is None else before.gate_changed_in
-    changed_lots = {key: number for key, lot in lots.items() if before is None or before.lots.get(key) != lot}
+    changed_lots = {key: number for key, lot in drawn.items() if before is None or before.lots.get(key) != lot}
     changed_gates = {key: number for key, gate in gates.items() if before is None or before.gates.get(key) != gate}
     if before is not None and not (new_directory or changed_lots or changed_gates or stale != before.stale):
         number = before.number

@@ -1,4 +1,4 @@
-"""Server-sent events: what changed, as it changes, at most one frame a second for each client.
+"""Server-sent events: what changed, as it changes, at most five frames a second for each client.
 
     event: snapshot   first: all that was asked for, or only what changed since Last-Event-ID where that is known
     event: lot        a lot changed          event: gate    a gate's sign changed
@@ -44,7 +44,7 @@ class _Selection:
 class Streams:
     """The open streams of this process: at most `most` of them."""
 
-    def __init__(self, snapshots: Snapshots, *, most: int, frame_gap_s: float = 1.0) -> None:
+    def __init__(self, snapshots: Snapshots, *, most: int, frame_gap_s: float = 0.2) -> None:
         self._snapshots = snapshots
         self._most = most
         self._frame_gap_s = frame_gap_s
@@ -115,7 +115,11 @@ class Streams:
             as_of=snapshot.as_of,
             stale=snapshot.stale,
             whole=since is None,
-            lots=[LotNowView.of(snapshot.lots[key]) for key in chosen.lot_ids if snapshot.lot_changed_in[key] > after],
+            lots=[
+                LotNowView.of(snapshot.lots[key], snapshot.at)
+                for key in chosen.lot_ids
+                if snapshot.lot_changed_in[key] > after
+            ],
             gates=[
                 GateView.of(snapshot.gates[key], snapshot)
                 for key in chosen.hospital_ids
@@ -168,7 +172,7 @@ class _Lines:
     def lot(self, snapshot: Snapshot, lot_id: LotId) -> str:
         self._turn_to(snapshot)
         if lot_id not in self._lots:
-            self._lots[lot_id] = LotNowView.of(snapshot.lots[lot_id]).model_dump_json(exclude_none=True)
+            self._lots[lot_id] = LotNowView.of(snapshot.lots[lot_id], snapshot.at).model_dump_json(exclude_none=True)
         return self._lots[lot_id]
 
     def gate(self, snapshot: Snapshot, hospital_id: HospitalId) -> str:

@@ -1,7 +1,7 @@
 """The bodies of answers. What is unknown is absent; seconds and metres are whole; places are WGS-84."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -128,9 +128,9 @@ class LotNowView(FreeView):
     )
 
     @classmethod
-    def of(cls, status: LotStatus) -> "LotNowView":
-        """Show what is known of a lot."""
-        return cls(**_now_fields(status))
+    def of(cls, status: LotStatus, at: datetime) -> "LotNowView":
+        """Show what is known of a lot, with its age at an instant."""
+        return cls(**_now_fields(status, at))
 
 
 class LotView(LotNowView):
@@ -150,11 +150,11 @@ class LotView(LotNowView):
     sharing: list[SharingView]
 
     @classmethod
-    def of(cls, status: LotStatus) -> "LotView":
-        """Show a lot whole."""
+    def of(cls, status: LotStatus, at: datetime) -> "LotView":
+        """Show a lot whole, with its age at an instant."""
         lot = status.lot
         return cls(
-            **_now_fields(status),
+            **_now_fields(status, at),
             name=TextView.of(lot.name),
             kind=lot.kind,
             block=lot.block or None,
@@ -168,7 +168,7 @@ class LotView(LotNowView):
         )
 
 
-def _now_fields(status: LotStatus) -> dict[str, Any]:
+def _now_fields(status: LotStatus, at: datetime) -> dict[str, Any]:
     return {
         "id": status.lot.lot_id,
         "state": status.state,
@@ -185,7 +185,7 @@ def _now_fields(status: LotStatus) -> dict[str, Any]:
         "queue_vehicles": status.queue_vehicles,
         "observed_at": status.observed_at,
         "received_at": status.received_at,
-        "age_s": _whole_s(status.age),
+        "age_s": _whole_s(status.age_at(at)),
         "freshness": status.freshness,
         "faults": list(status.faults),
     }
@@ -214,7 +214,7 @@ class OneLotView(LotView, CopyView):
     @classmethod
     def cut(cls, status: LotStatus, snapshot: Snapshot) -> "OneLotView":
         """Show one lot of a snapshot."""
-        return cls(**dict(LotView.of(status)), as_of=snapshot.as_of, stale=snapshot.stale)
+        return cls(**dict(LotView.of(status, snapshot.at)), as_of=snapshot.as_of, stale=snapshot.stale)
 
 
 class WhyView(TextView):

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import time
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -200,6 +201,18 @@ async def test_outside_the_agreed_hours_nothing_is_lent_or_offered(block: Block)
     await block.report(MALL, 118)
     seen = await block.lot(MALL, lambda body: body.get("offered") == 0)
     assert (seen["free"], seen["sharing"][0]["lent"]) == (118, 0)
+
+
+async def test_what_is_lent_follows_the_hour_without_any_news(block: Block) -> None:
+    """The agreed hours begin, and the offer is there at once, although nobody reported or asked in between."""
+    opens = block.clock.now().astimezone(ZoneInfo("Asia/Shanghai")) + timedelta(seconds=30)
+    window = LendingWindow(SpaceClass.STANDARD, 30, starts=opens.time())
+    await block.register(agreements=(agreement(MALL, 0, windows=(window,)),))
+    await block.report(MALL, 118)
+    await block.lot(MALL, lambda body: body.get("free") == 118 and body["offered"] == 0)
+    block.pass_time(seconds=30)  # the report is as fresh as before
+    seen = await block.lot(MALL, lambda body: body["offered"] == 30)
+    assert seen["sharing"][0]["lent"] == 30
 
 
 async def test_a_lot_that_its_operator_paused_offers_nothing(block: Block) -> None:

@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bowei.domain.freshness import Freshness, believed_for, freshness, learn_gap
+from bowei.domain.freshness import Freshness, believed_for, freshness, learn_gap, turns_at
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
@@ -52,3 +54,17 @@ def test_the_usual_gap_comes_to_what_the_source_does() -> None:
 def test_one_long_silence_teaches_little(usual_gap: timedelta, gap: timedelta, learned: timedelta) -> None:
     """A gap counts for at most four usual ones (of a minute at least) and six hours, a fifth of the way."""
     assert learn_gap(usual_gap, gap) == learned
+
+
+@given(
+    age=st.timedeltas(timedelta(seconds=-60), timedelta(days=2)),
+    usual_gap=st.timedeltas(timedelta(seconds=1), timedelta(hours=6)),
+)
+def test_what_is_said_of_an_age_holds_exactly_until_it_turns(age: timedelta, usual_gap: timedelta) -> None:
+    """Who draws a lot again only when its report turns misses no turn, and draws none for nothing."""
+    turn = turns_at(age, usual_gap)
+    if turn is None:
+        assert freshness(age, usual_gap) is freshness(timedelta(days=9_999), usual_gap)
+        return
+    assert freshness(turn, usual_gap) is freshness(age, usual_gap)
+    assert freshness(turn + timedelta(microseconds=1), usual_gap) is not freshness(age, usual_gap)

@@ -152,3 +152,45 @@ async def test_who_waits_for_a_change_is_woken(copied: Copied) -> None:
     serial = copied.mirror.serial
     await copied.live_state.show_reports({MALL: report(7, 10), OFFICE: report(10)})
     assert not await copied.mirror.wait_change(serial, 0.1)
+
+
+async def test_a_reader_can_ask_what_changed_since_it_last_looked(copied: Copied) -> None:
+    """Whoever draws only what changed misses nothing, a new directory least of all."""
+    serial = copied.mirror.serial
+    assert copied.mirror.changed_since(serial) == set()
+    await copied.live_state.show_reports({MALL: report(19, 5)})
+    await until(lambda: copied.free() == 19)
+    assert copied.mirror.changed_since(serial) == {MALL}
+    serial = copied.mirror.serial
+    await copied.live_state.show_directory(directory(OFFICE, version=2))
+    await until(lambda: copied.mirror.directory.version == 2)
+    assert copied.mirror.changed_since(serial) == {OFFICE}
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_news_that_was_lost_is_made_up_for_whether_others_report_or_not(busy: bool) -> None:
+    """A lot whose news never came is read again in a while, in a city where there is always news as in a silent one."""
+    copied = Copied()
+    await copied.fill()
+    mirror = LiveMirror(copied.live_state, read_again_every_s=0.05)
+    task = asyncio.create_task(mirror.run())
+    try:
+        assert await mirror.wait_loaded(5)
+        copied.live_state._reports[MALL] = report(7, 60)  # and nobody is told
+
+        def made_up_for() -> bool:
+            shown = mirror.lot(MALL).report
+            return shown is not None and shown.free == 7
+
+        deadline_s = time.monotonic() + 8
+        number = 0
+        while not made_up_for():
+            assert time.monotonic() < deadline_s
+            number += 1
+            if busy:
+                await copied.live_state.show_reports({OFFICE: report(number % 10, number)})
+            await asyncio.sleep(0.01)
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
