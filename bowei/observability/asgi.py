@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bowei.domain.problems import Refused
-from bowei.observability.bodies import RequestLimits, RequestRules, checked_body
+from bowei.observability.bodies import BodyRoom, RequestLimits, RequestRules, checked_body
 from bowei.observability.logs import request_id
 from bowei.observability.metrics import Metrics
 from bowei.observability.problems import PROBLEM_KEY, problem_response
@@ -50,6 +50,7 @@ class Bordered:
         self._app = app
         self._metrics = metrics
         self._rules = rules
+        self._room = BodyRoom(rules.held_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,9 +98,10 @@ class Bordered:
             await send(message)
 
         try:
-            async with deadline:
-                handed_on = await checked_body(scope["method"], headers, receive, limits)
-                await self._app(scope, handed_on, sending)
+            with self._room.holding() as count:
+                async with deadline:
+                    handed_on = await checked_body(scope["method"], headers, receive, limits, count)
+                    await self._app(scope, handed_on, sending)
         except ClientDisconnect:
             return None
         except Refused as error:

@@ -5,7 +5,8 @@ byte order mark, says no key twice, and has only finite numbers and storable tex
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect
@@ -32,6 +33,8 @@ class RequestRules:
     """The limits of each path: the longest prefix in `by_prefix` that matches wins, else `usual`."""
 
     usual: RequestLimits = field(default_factory=RequestLimits)
+    held_bytes: int = 64 * 1024 * 1024
+    """How much of all bodies may be in memory at once, from their first byte to the end of their answer."""
     by_prefix: Mapping[str, RequestLimits] = field(default_factory=dict)
 
     def limits_for(self, path: str) -> RequestLimits:
@@ -40,16 +43,51 @@ class RequestRules:
         return self.by_prefix[max(fitting, key=len)] if fitting else self.usual
 
 
-async def checked_body(method: str, headers: Mapping[str, str], receive: Receive, limits: RequestLimits) -> Receive:
-    """Read a request's body, check it, and give a `receive` that hands it on.
+class BodyRoom:
+    """Counts the bytes of bodies that are in memory, over all requests of a process."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """Give what counts the bytes of one request as they come; all of them are given back at the end.
+
+        Raises:
+            Refused: overloaded, by what is given.
+        """
+        own = 0
+
+        def count(size: int) -> None:
+            nonlocal own
+            if self._held + size > self._most:
+                raise Refused("overloaded")
+            self._held += size
+            own += size
+
+        try:
+            yield count
+        finally:
+            self._held -= own
+
+
+async def checked_body(
+    method: str,
+    headers: Mapping[str, str],
+    receive: Receive,
+    limits: RequestLimits,
+    count: Callable[[int], None] = lambda _: None,
+) -> Receive:
+    """Read a request's body, check it, and give a `receive` that hands it on; `count` is told of bytes as they come.
 
     Raises:
-        Refused: body_too_large, wrong_content_type or malformed_json.
+        Refused: body_too_large, wrong_content_type or malformed_json; and what `count` raises.
         ClientDisconnect: the caller left before the body was whole.
     """
     if method not in _METHODS_WITH_BODY:
         return receive
-    body = await _read(headers.get("content-length"), receive, limits.body_bytes)
+    body = await _read(headers.get("content-length"), receive, limits.body_bytes, count)
     if body:
         media_type = _media_type(headers, limits.content_types)
         if media_type == _JSON and limits.strict_json:
@@ -73,7 +111,7 @@ def check_json(body: bytes) -> None:
         raise Refused("malformed_json") from error
 
 
-async def _read(declared: str | None, receive: Receive, most: int) -> bytes:
+async def _read(declared: str | None, receive: Receive, most: int, count: Callable[[int], None]) -> bytes:
     if declared is not None and declared.isdecimal() and int(declared[:19]) > most:
         raise Refused("body_too_large")
     chunks: list[bytes] = []
@@ -86,6 +124,7 @@ async def _read(declared: str | None, receive: Receive, most: int) -> bytes:
         size += len(chunks[-1])
         if size > most:
             raise Refused("body_too_large")
+        count(len(chunks[-1]))
         more = message.get("more_body", False)
     return b"".join(chunks)
 

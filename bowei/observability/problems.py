@@ -122,7 +122,7 @@ def problem_response(refused: Refused, accept_language: str | None) -> Response:
 def refuse(request: Request, refused: Refused) -> Response:
     """Answer a request with a refusal, and note its code for metrics."""
     request.scope[PROBLEM_KEY] = refused.code
-    if refused.kind.status >= 500:
+    if refused.kind.status >= 500 and refused.code != "overloaded":  # which is counted: a storm must fill no disk
         _log.warning("request_refused", extra={"code": refused.code, "cause": type(refused.__cause__).__name__})
     return problem_response(refused, request.headers.get("accept-language"))
 

@@ -1,7 +1,7 @@
 """Group commit: requests that arrive while a commit is in flight share the next one.
 
 No timer and no added wait: a request that is alone is committed alone at once. A request that waited past its time is
-dropped before work is done on it, and a full queue refuses at once.
+dropped before work is done on it, and a full queue refuses at once. Requests of several lanes take turns.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ Commit = Callable[[Sequence[Request]], Awaitable[Sequence[Answer | Exception]]]
 class _Waiting(Generic[Request, Answer]):
     request: Request
     keys: Collection[str]
+    weight: int
     until: float
     answer: asyncio.Future[Answer] = field(repr=False)
 
@@ -35,8 +36,12 @@ class GroupCommit(Generic[Request, Answer]):
 
     `writing` gives a writer what commits its batches: it answers each request in order; an exception among the answers
     is that request's alone. A writer stays for a moment after its last batch, and whatever it keeps (a connection) with
-    it: the next request finds it ready. `keys` names what may stand in one batch only once (two requests of one driver,
-    two reports of one lot).
+    it: the next request finds it ready.
+
+    `keys` names what may stand in one batch only once (two requests of one driver, two reports of one lot). At most
+    `most` requests of `most_weight` together stand in a batch (or one that is heavier), and `queue_limit` of
+    `weight_limit` together wait. `lane` names who takes turns with whom: a lane with much waiting delays the others by
+    one request each turn, not by all.
     """
 
     def __init__(
@@ -44,7 +49,11 @@ class GroupCommit(Generic[Request, Answer]):
         writing: Callable[[], AbstractAsyncContextManager[Commit[Request, Answer]]],
         *,
         keys: Callable[[Request], Collection[str]],
+        lane: Callable[[Request], str] = lambda _: "",
         most: int = 200,
+        weigh: Callable[[Request], int] = lambda _: 1,
+        most_weight: int | None = None,
+        weight_limit: int | None = None,
         writers: int = 1,
         queue_limit: int = 2_000,
         patience_s: float = 3.0,
@@ -52,11 +61,17 @@ class GroupCommit(Generic[Request, Answer]):
     ) -> None:
         self._writing = writing
         self._keys = keys
+        self._lane = lane
         self._most = most
+        self._weigh = weigh
+        self._most_weight = most if most_weight is None else most_weight
+        self._weight_limit = queue_limit if weight_limit is None else weight_limit
+        self._weight = 0
         self._queue_limit = queue_limit
         self._patience_s = patience_s
         self._stays_s = stays_s
-        self._waiting: deque[_Waiting[Request, Answer]] = deque()
+        self._lanes: dict[str, deque[_Waiting[Request, Answer]]] = {}
+        self._count = 0
         self._unborn = writers
         self._ready: list[asyncio.Future[bool]] = []
         self._closing = False
@@ -65,7 +80,7 @@ class GroupCommit(Generic[Request, Answer]):
     @property
     def waiting(self) -> int:
         """How many requests wait for a commit."""
-        return len(self._waiting)
+        return self._count
 
     async def submit(self, request: Request) -> Answer:
         """Have `request` committed, and give its answer after the commit.
@@ -74,19 +89,25 @@ class GroupCommit(Generic[Request, Answer]):
             Overloaded: the queue is full, or the request waited longer than its patience.
             StoreFailure: whatever the commit raised.
         """
-        if len(self._waiting) >= self._queue_limit:
+        weight = self._weigh(request)
+        if self._count >= self._queue_limit or (self._count and self._weight + weight > self._weight_limit):
             raise Overloaded("the queue is full")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(request, self._keys(request), time.monotonic() + self._patience_s, answer))
+        waiting = _Waiting(request, self._keys(request), weight, time.monotonic() + self._patience_s, answer)
+        self._lanes.setdefault(self._lane(request), deque()).append(waiting)
+        self._count += 1
+        self._weight += weight
         self._call_a_writer()
         return await answer
 
     async def close(self) -> None:
         """Let the commits in flight finish, and refuse what still waits."""
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.answer.done():
-                waiting.answer.set_exception(Overloaded("shutting down"))
+        for lane in self._lanes.values():
+            for waiting in lane:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(Overloaded("shutting down"))
+        self._lanes.clear()
+        self._count = self._weight = 0
         self._closing = True
         while self._ready:
             _call(self._ready.pop(), False)
@@ -116,14 +137,14 @@ class GroupCommit(Generic[Request, Answer]):
                 self._unborn += 1
 
     async def _called(self) -> bool:
-        if self._waiting or self._closing:
-            return bool(self._waiting)
+        if self._count or self._closing:
+            return self._count > 0
         call: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._ready.append(call)
         end_of_stay = asyncio.get_running_loop().call_later(self._stays_s, self._let_go, call)
         try:
             # A request may have come just as the stay ended: it saw nobody ready, and counts on this one.
-            return await call or bool(self._waiting)
+            return await call or self._count > 0
         finally:
             end_of_stay.cancel()
 
@@ -151,20 +172,48 @@ class GroupCommit(Generic[Request, Answer]):
     def _take(self) -> list[_Waiting[Request, Answer]]:
         batch: list[_Waiting[Request, Answer]] = []
         taken: set[str] = set()
-        left: list[_Waiting[Request, Answer]] = []
+        left: dict[str, list[_Waiting[Request, Answer]]] = {name: [] for name in self._lanes}
+        weight, turns = 0, deque(self._lanes)
+        while turns and len(batch) < self._most:
+            name = turns.popleft()
+            waiting = self._next(self._lanes[name], taken, left[name])
+            if waiting is None:
+                continue
+            if batch and weight + waiting.weight > self._most_weight:
+                # It begins the next batch. What comes after it in its lane may not go before it.
+                self._lanes[name].appendleft(waiting)
+                break
+            batch.append(waiting)
+            weight += waiting.weight
+            taken.update(waiting.keys)
+            turns.append(name)
+            self._lanes[name] = self._lanes.pop(name)  # the last to have a turn in the next batch
+        for name, passed_by in left.items():
+            self._lanes[name].extendleft(reversed(passed_by))
+        self._lanes = {name: lane for name, lane in self._lanes.items() if lane}
+        self._count = sum(len(lane) for lane in self._lanes.values())
+        self._weight -= weight
+        return batch
+
+    def _next(
+        self, lane: deque[_Waiting[Request, Answer]], taken: set[str], passed_by: list[_Waiting[Request, Answer]]
+    ) -> _Waiting[Request, Answer] | None:
+        """Give the first of a lane that may join a batch of which `taken` is taken; what it passes by stays."""
         now = time.monotonic()
-        while self._waiting and len(batch) < self._most:
-            waiting = self._waiting.popleft()
+        while lane:
+            waiting = lane.popleft()
             if waiting.answer.done():
-                continue  # whoever asked has gone
-            if waiting.until < now:
+                self._weight -= waiting.weight  # whoever asked has gone
+            elif waiting.until < now:
+                self._weight -= waiting.weight
                 waiting.answer.set_exception(Overloaded("waited too long"))
+            elif taken.isdisjoint(waiting.keys):
+                return waiting
             else:
                 # What is left behind keeps its keys taken, so that nothing of the same key overtakes it.
-                (batch if taken.isdisjoint(waiting.keys) else left).append(waiting)
+                passed_by.append(waiting)
                 taken.update(waiting.keys)
-        self._waiting.extendleft(reversed(left))
-        return batch
+        return None
 
 
 def _call(call: asyncio.Future[bool], to_work: bool) -> None:

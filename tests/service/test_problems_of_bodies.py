@@ -4,7 +4,11 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI, Request
 
+from bowei.domain.problems import Refused
+from bowei.observability.bodies import BodyRoom, RequestRules
+from bowei.observability.installing import install_http
 from tests.service.bordered_app import BODY_BYTES, bordered_app, client_of
 
 GOOD = {"lot_id": "in77", "free": 3, "observed_at": "2026-03-02T00:30:03Z", "datum": "wgs84"}
@@ -143,3 +147,42 @@ async def test_json_with_its_charset_named_is_taken() -> None:
         )
 
     assert answer.json() == {"count_id": "1", "free": 3}
+
+
+async def test_bodies_together_have_so_much_room_and_give_it_back() -> None:
+    """Proves that memory is bounded however many send at once, and that a refusal or a cut connection keeps none."""
+    room = BodyRoom(100)
+    with room.holding() as first:
+        first(60)
+        with room.holding() as second:
+            second(30)
+            with pytest.raises(Refused) as refused:
+                second(11)
+        assert refused.value.code == "overloaded"
+        with room.holding() as third:
+            third(40)
+    with room.holding() as again:
+        again(100)
+
+
+async def test_a_body_for_which_there_is_no_room_is_refused_before_it_is_whole() -> None:
+    """Proves that the border counts bytes as they come, whatever length was declared."""
+    app = FastAPI()
+    install_http(app, service="small", failures={}, rules=RequestRules(held_bytes=1_000))
+
+    @app.post("/takes")
+    async def takes(request: Request) -> dict[str, int]:
+        return {"bytes": len(await request.body())}
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"a":"'
+        for _ in range(20):
+            yield b"x" * 100
+        raise AssertionError("it was read on")
+
+    async with client_of(app) as client:
+        answer = await client.post("/takes", content=b'{"a":1}', headers=JSON)
+        assert answer.json() == {"bytes": 7}
+        answer = await client.post("/takes", content=pieces(), headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert (await client.post("/takes", content=b'{"a":1}', headers=JSON)).status_code == 200

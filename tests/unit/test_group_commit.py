@@ -181,3 +181,47 @@ async def test_closing_sends_home_a_writer_that_stays(ledger: Ledger) -> None:
     async with asyncio.timeout(2):
         await group.close()
     assert ledger.writers == 0
+
+
+async def test_heavy_requests_share_a_commit_only_up_to_its_weight(ledger: Ledger) -> None:
+    """A statement stays as large as one statement may be; one that is heavier by itself goes alone."""
+    group: GroupCommit[str, str] = GroupCommit(ledger.writing, keys=lambda _: (), weigh=len, most_weight=4)
+    tasks = await waiting(group, ledger, "a", "bb", "cc", "d", "eeeeeeee", "f")
+    ledger.open.set()
+    assert await asyncio.gather(*tasks) == ["A", "BB", "CC", "D", "EEEEEEEE", "F"]
+    assert ledger.batches == [["a"], ["bb", "cc"], ["d"], ["eeeeeeee"], ["f"]]
+
+
+async def test_what_waits_is_bounded_by_weight_too(ledger: Ledger) -> None:
+    """Memory is bounded by what requests hold, not by how many they are; what is done makes room again."""
+    group: GroupCommit[str, str] = GroupCommit(ledger.writing, keys=lambda _: (), weigh=len, weight_limit=5)
+    tasks = await waiting(group, ledger, "a", "bbb", "cc")
+    with pytest.raises(Overloaded):
+        await group.submit("d")
+    ledger.open.set()
+    assert await asyncio.gather(*tasks) == ["A", "BBB", "CC"]
+    assert await asyncio.gather(*(group.submit(word) for word in ("dddd", "e"))) == ["DDDD", "E"]
+    assert await group.submit("too heavy, but alone") == "TOO HEAVY, BUT ALONE"
+
+
+async def test_who_has_much_waiting_delays_the_others_by_one_turn_each(ledger: Ledger) -> None:
+    """A source that storms does not make the others wait for all that it has queued."""
+    group: GroupCommit[str, str] = GroupCommit(
+        ledger.writing, keys=lambda _: (), lane=lambda word: word[0], most=3, queue_limit=100
+    )
+    tasks = await waiting(group, ledger, "s0", *(f"s{number}" for number in range(1, 9)), "q1", "q2", "r1")
+    ledger.open.set()
+    await asyncio.gather(*tasks)
+    assert ledger.batches == [["s0"], ["s1", "q1", "r1"], ["s2", "q2", "s3"], ["s4", "s5", "s6"], ["s7", "s8"]]
+
+
+async def test_a_heavy_request_is_not_passed_by_for_ever(ledger: Ledger) -> None:
+    """What does not fit begins the next batch, before what came later."""
+    group: GroupCommit[str, str] = GroupCommit(
+        ledger.writing, keys=lambda _: (), lane=lambda word: word[0], weigh=len, most_weight=4
+    )
+    tasks = await waiting(group, ledger, "a", "aa", "bbbb", "aa", "cc")
+    ledger.open.set()
+    await asyncio.gather(*tasks)
+    assert ledger.batches == [["a"], ["aa"], ["bbbb"], ["cc", "aa"]]
+    assert group.waiting == 0
