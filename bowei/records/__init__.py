@@ -8,9 +8,12 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     reporting    ReportJournal: observations, passages   postgres_reporting    migrations/0003
     registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
     sensing      SpaceBook: spaces with a sensor each    postgres_sensing      migrations/0008
+    history      by day, by hour, and forgetting         postgres_history      migrations/0005
+    dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
     leading      the right to be the one that does it    following             that to copy the ledger
+    array_texts  arrays as Postgres writes them
     emptying     of a demo's database                    failures              how a store fails
     in_memory    the twins
 """

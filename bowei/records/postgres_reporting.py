@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -14,6 +13,7 @@ from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState, Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
+from bowei.records.array_texts import array_of_booleans, array_of_instants, array_of_integers, array_of_texts
 from bowei.records.connecting import Borrow, acquired, kept, translated
 from bowei.records.group_commit import Commit, GroupCommit
 from bowei.records.reporting import Judged, Recorded, ReportJournal
@@ -21,13 +21,22 @@ from bowei.records.reporting import Judged, Recorded, ReportJournal
 _TIMEOUT_S = 5.0
 _RECORD = """
     SELECT * FROM bowei.record_observations(
-        lots => $1, observed => $2, said_at => $3, seqs => $4, sources => $5,
-        capacities => $6, opens => $7, frees => $8, bounds => $9, states => $10, by_class => $11::jsonb[],
-        queues => $12,
-        said_capacities => $13, said_opens => $14, said_frees => $15, said_bounds => $16, said_states => $17,
-        said_by_class => $18::jsonb[], said_queues => $19, said_occupied => $20, methods => $21, resets => $22,
-        dirts => $23, raws => $24, doubts => $25, codes => $26)
+        lots => $1::text::text[], observed => $2::text::timestamptz[], said_at => $3::text::timestamptz[],
+        seqs => $4::text::bigint[], sources => $5::text::text[],
+        capacities => $6::text::integer[], opens => $7::text::integer[], frees => $8::text::integer[],
+        bounds => $9::text::text[], states => $10::text::text[], by_class => $11::text::jsonb[],
+        queues => $12::text::integer[],
+        said_capacities => $13::text::integer[], said_opens => $14::text::integer[], said_frees => $15::text::integer[],
+        said_bounds => $16::text::text[], said_states => $17::text::text[], said_by_class => $18::text::jsonb[],
+        said_queues => $19::text::integer[], said_occupied => $20::text::integer[], methods => $21::text::text[],
+        resets => $22::text::boolean[], dirts => $23::text::text[], raws => $24::text::text[],
+        doubts => $25::text::text[], codes => $26::text::text[])
 """
+_ITEMS_AT_ONCE = 1_000
+_ITEMS_WAITING = 40_000
+_BY_CLASS = msgspec.json.Decoder(dict[SpaceClass, int])
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+_STATES = {str(state): state for state in LotState}
 
 
 class PostgresReportJournal(ReportJournal):
@@ -38,8 +47,12 @@ class PostgresReportJournal(ReportJournal):
         self._recording: GroupCommit[Sequence[Judged], Sequence[Recorded]] = GroupCommit(
             self._writing,
             keys=lambda judged: {one.observation.lot_id for one in judged},
+            lane=lambda judged: judged[0].observation.source_id if judged else "",
             writers=writers,
             most=50,
+            weigh=len,
+            most_weight=_ITEMS_AT_ONCE,
+            weight_limit=_ITEMS_WAITING,
             queue_limit=queue_limit,
         )
 
@@ -167,35 +180,41 @@ async def _record_round(
     said_counts = counts if all(one is other for one, other in zip(said, taken, strict=True)) else _counts(said)
     rows = await connection.fetch(
         _RECORD,
-        [one.lot_id for one in said],
-        [one.observed_at for one in taken],
-        [one.observed_at for one in said],
-        [one.seq for one in said],
-        [one.source_id for one in said],
+        array_of_texts([one.lot_id for one in said]),
+        array_of_instants([one.observed_at for one in taken]),
+        array_of_instants([one.observed_at for one in said]),
+        array_of_integers([one.seq for one in said]),
+        array_of_texts([one.source_id for one in said]),
         *counts,
         *said_counts,
-        [one.occupied for one in said],
-        [one.method for one in said],
-        [one.reset for one in said],
-        [f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else "{}" for one in taken],
-        [None if one.raw is None else _text(one.raw) for one in said],
-        [_name(one.doubt) for one in judged],
-        [one.code for one in judged],
+        array_of_integers([one.occupied for one in said]),
+        array_of_texts([one.method for one in said]),
+        array_of_booleans([one.reset for one in said]),
+        array_of_texts([f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else "{}" for one in taken]),
+        array_of_texts([None if one.raw is None else _text(one.raw) for one in said]),
+        array_of_texts([_name(one.doubt) for one in judged]),
+        array_of_texts([one.code for one in judged]),
         timeout=_TIMEOUT_S,
     )
     for row, position in zip(rows, positions, strict=True):
-        answers[position] = Recorded(flat[position].observation.lot_id, Outcome(row["outcome"]), _report(row["report"]))
+        answers[position] = Recorded(
+            flat[position].observation.lot_id, _OUTCOMES[row["outcome"]], _report(row["report"])
+        )
 
 
-def _counts(observations: Sequence[Observation]) -> tuple[list[Any], ...]:
+def _json(by_class: Mapping[SpaceClass, int]) -> str:
+    return msgspec.json.encode(by_class).decode() if by_class else "{}"
+
+
+def _counts(observations: Sequence[Observation]) -> tuple[str, ...]:
     return (
-        [one.capacity for one in observations],
-        [one.open for one in observations],
-        [one.free for one in observations],
-        [str(one.bound) for one in observations],
-        [str(one.state) for one in observations],
-        [msgspec.json.encode(one.free_by_class).decode() if one.free_by_class else "{}" for one in observations],
-        [one.queue_vehicles for one in observations],
+        array_of_integers([one.capacity for one in observations]),
+        array_of_integers([one.open for one in observations]),
+        array_of_integers([one.free for one in observations]),
+        array_of_texts([one.bound.value for one in observations]),
+        array_of_texts([one.state.value for one in observations]),
+        array_of_texts([_json(one.free_by_class) for one in observations]),
+        array_of_integers([one.queue_vehicles for one in observations]),
     )
 
 
@@ -218,9 +237,9 @@ def _report(row: asyncpg.Record | None) -> Report | None:
         free=row["free"],
         open=row["open"],
         capacity=row["capacity"],
-        state=LotState(row["state"]),
+        state=_STATES[row["state"]],
         usual_gap=row["usual_gap"],
-        free_by_class=msgspec.json.decode(row["free_by_class"], type=dict[SpaceClass, int]),
+        free_by_class={} if row["free_by_class"] == "{}" else _BY_CLASS.decode(row["free_by_class"]),
         queue_vehicles=row["queue_vehicles"],
         bound=Bound(row["bound"]),
         dirt=frozenset(Dirt(name) for name in row["dirt"]),

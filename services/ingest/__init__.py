@@ -19,7 +19,12 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     what all of them share
     readings       what an item says, in our words  intake      finds the lots of readings, and takes them in
     receiving      judge, record, show              copying     shows all of the record again when the copy was lost
-    sources        who may report for which lot     measures    this service's metrics
     feeds_file     sources that have no key of ours    feed_fields … what each says of itself
+    admitting      how much at once, and how much of it of one source
+    showing        … together with others who wait
+    sources        who may report for which lot     letters     what is about lots that nobody registered yet
+    keeping        the keeper of history            redelivering   letters, once they can be meant
+    letter_readers how each way reads its own
+    measures       this service's metrics           history_measures   those of history and letters
     app            assembles; wiring, settings
 """

@@ -15,9 +15,12 @@ from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.leading import Leadership
+from bowei.records.postgres_dead_letters import PostgresDeadLetters
+from bowei.records.postgres_history import PostgresHistory, keeper_leadership
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
 from bowei.records.postgres_sensing import PostgresSpaceBook
+from services.ingest.admitting import Admission
 from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
@@ -26,12 +29,15 @@ from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
 from services.ingest.intake import Intake
+from services.ingest.keeping import Keeper
+from services.ingest.letters import CountedLetters
 from services.ingest.lorawan import api as lorawan_api
 from services.ingest.lorawan.webhooks import webhooks
 from services.ingest.measures import Measures
 from services.ingest.mqtt.assembling import ListenerParts, listeners
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
+from services.ingest.native.direct import answer_directly
 from services.ingest.parkapi import api as parkapi_api
 from services.ingest.pulling.assembling import pullings_of
 from services.ingest.pulling.leading import PULLER, Pulling
@@ -92,6 +98,7 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
     app.include_router(datex2_api.router)
     app.include_router(parkapi_api.router)
     app.include_router(lorawan_api.router)
+    answer_directly(app, native_api.DIRECT)
     if citybrain:
         app.include_router(citybrain_api.router)
     if pushes.by_address:
@@ -130,6 +137,16 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             _log.warning("feed_source_not_registered", extra={"source_id": source_id})
         for source_id in keyless_sources(settings.pushes, kinds):
             _log.warning("feed_source_has_no_key", extra={"source_id": source_id})
+        letters = PostgresDeadLetters(pool)
+        stack.push_async_callback(letters.close)
+        counted_letters = CountedLetters(letters, measures.history)
+        keeper = Keeper(
+            keeper_leadership(settings.database_url),
+            PostgresHistory(pool),
+            letters,
+            measures.history,
+            settings.retention,
+        )
         copying = Copying(journal, live_state, measures)
         receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
         spaces = PostgresSpaceBook(pool)
@@ -142,7 +159,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             await live_state.ping()
             return None
 
-        intake = Intake(receiving, sources, clock, measures, settings.plate_key)
+        intake = Intake(receiving, sources, clock, measures, settings.plate_key, counted_letters)
         feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
         parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
@@ -153,7 +170,14 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             intake=intake,
             uploads=Uploads(receiving, measures, settings.plate_key),
             copying=copying,
-            background=(copying.run, *([pulling.run] if feeds else []), *(listener.run for listener in brokers)),
+            letters=counted_letters,
+            admission=measures.admission(Admission()),
+            background=(
+                copying.run,
+                keeper.run,
+                *([pulling.run] if feeds else []),
+                *(listener.run for listener in brokers),
+            ),
             sources=sources,
             clock=clock,
             measures=measures,

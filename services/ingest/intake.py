@@ -9,6 +9,7 @@ from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
 from bowei.domain.plates import plate_hash
+from services.ingest.letters import CountedLetters
 from services.ingest.measures import Measures, Way
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
 from services.ingest.receiving import Receiving
@@ -16,6 +17,7 @@ from services.ingest.sources import Registered, Reporter, Sources
 
 _UNKNOWN_SOURCE = "unknown_source"
 _SUSPENDED = "not_allowed"
+_UNKNOWN_LOT = "unknown_lot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,26 @@ class _Found:
 
 
 class Intake:
-    """Takes in the readings of feeds. Repeating a call is harmless."""
+    """Takes in the readings of feeds. Repeating a call is harmless.
+
+    What is about a lot that nobody registered is kept in `letters`; without them it is only answered.
+    """
 
     def __init__(
-        self, receiving: Receiving, sources: Sources, clock: Clock, measures: Measures, plate_key: bytes | None
+        self,
+        receiving: Receiving,
+        sources: Sources,
+        clock: Clock,
+        measures: Measures,
+        plate_key: bytes | None,
+        letters: CountedLetters | None = None,
     ) -> None:
         self._receiving = receiving
         self._sources = sources
         self._clock = clock
         self._measures = measures
         self._plate_key = plate_key
+        self._letters = letters
 
     async def take(self, source_id: SourceId, readings: Sequence[Reading], *, way: Way) -> list[Verdict]:
         """Take in what a source says; one verdict each, in the order given. Cars are recorded before counts.
@@ -97,7 +109,21 @@ class Intake:
                 if isinstance(one.reading, LifeReading)
             ]
         )
+        await self._keep_unknown(source_id, readings, verdicts, way)
         return verdicts
+
+    async def _keep_unknown(
+        self, source_id: SourceId, readings: Sequence[Reading], verdicts: Sequence[Verdict], way: Way
+    ) -> None:
+        if self._letters is None:
+            return
+        unknown = [
+            reading
+            for reading, verdict in zip(readings, verdicts, strict=True)
+            if verdict.code == _UNKNOWN_LOT and isinstance(reading, CountReading | CarReading)
+        ]
+        if unknown:
+            await self._letters.keep_readings(source_id, way, unknown, received_at=self._clock.now())
 
     async def _take_cars(
         self, source_id: SourceId, found: Sequence[_Found], verdicts: list[Verdict], way: Way, *, moves_count: bool

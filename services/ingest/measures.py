@@ -1,5 +1,7 @@
 """This service's metrics."""
 
+from collections import Counter as Counts
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,6 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
+from services.ingest.admitting import Admission
+from services.ingest.history_measures import HistoryMeasures
 from services.ingest.mqtt.measures import MqttMeasures
 from services.ingest.pulling.measures import PullMeasures
 
@@ -35,6 +39,7 @@ class Measures:
     """What ingest measures; labels come from closed sets, or are bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.history = HistoryMeasures(registry)
         self._observations = Counter(
             "bowei_ingest_observations_total",
             "How many observations came in, and what became of them?",
@@ -95,6 +100,9 @@ class Measures:
             registry=registry,
         )
         self.pulling = PullMeasures(registry)
+        self._in_flight = Gauge(
+            "bowei_ingest_in_flight_bytes", "How much of what was sent is being taken in now?", registry=registry
+        )
         self._sources_shown: set[SourceId] = set()
         self.mqtt = MqttMeasures(registry)
         self.show_failures = Counter(
@@ -114,6 +122,11 @@ class Measures:
             registry=registry,
         )
 
+    def admission(self, admission: Admission) -> Admission:
+        """Show how much is under way."""
+        self._in_flight.set_function(lambda: admission.held_bytes)
+        return admission
+
     def observed(self, way: Way, verdict: Verdict, observed_at: datetime | None, received_at: datetime) -> None:
         """Count one observation; `observed_at` is None where it could not be read."""
         self._observations.labels(way, verdict.outcome).inc()
@@ -121,6 +134,21 @@ class Measures:
         for dirt in verdict.belief.dirt if verdict.belief is not None else ():
             self._dirt.labels(way, dirt).inc()
         if observed_at is not None:
+            self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
+
+    def observed_all(
+        self, way: Way, verdicts: Sequence[Verdict], observed: Sequence[datetime], received_at: datetime
+    ) -> None:
+        """Count observations that were received together, and could all be read."""
+        for (outcome, code), count in Counts((one.outcome, one.code) for one in verdicts).items():
+            self._observations.labels(way, outcome).inc(count)
+            if code is not None:
+                self._doubts.labels(way, code).inc(count)
+        for dirt, count in Counts(
+            dirt for one in verdicts if one.belief is not None for dirt in one.belief.dirt
+        ).items():
+            self._dirt.labels(way, dirt).inc(count)
+        for observed_at in observed:
             self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
 
     def passed(self, way: Way, verdict: Verdict) -> None:

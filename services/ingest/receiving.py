@@ -28,6 +28,7 @@ from bowei.livestate.showing import ShowsReports
 from bowei.records.failures import OutcomeUnknown, StoreAway, StoreFailure
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 from services.ingest.measures import Measures, Way
+from services.ingest.showing import ShowingTogether, keep_newest
 
 SHOW_PAUSE_S = 1.0
 """After the live state failed to answer, nobody waits for it again for so long; the copier makes up for it."""
@@ -38,6 +39,8 @@ _PASSAGES_AT_ONCE = 4
 _SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.QUARANTINED})
 """A duplicate is shown too: the first attempt may have been committed and cut off before it was shown. With a report
 that is not believed, the last good one is shown again, and says why it still stands."""
+
+_REJECTED = Outcome.REJECTED
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ class Receiving:
     ) -> None:
         """`facts_of` gives what was learned of a lot, or declared."""
         self._journal = journal
-        self._live = live
+        self._showing = ShowingTogether(live)
         self._clock = clock
         self._measures = measures
         self._copy_again = copy_again
@@ -79,13 +82,12 @@ class Receiving:
         now = await self._now(one.observed_at for one in said)
         await self._remember()
         verdicts = [self._judge(one, capacity_of(one.lot_id), now) for one in said]
-        kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not Outcome.REJECTED]
+        kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not _REJECTED]
         if kept:
             recorded = await self._record([self._judged(said[place], verdicts[place]) for place in kept])
             for place, became in zip(kept, recorded, strict=True):
                 verdicts[place] = replace(verdicts[place], outcome=became.outcome)
-        for one, verdict in zip(said, verdicts, strict=True):
-            self._measures.observed(way, verdict, one.observed_at, now)
+        self._measures.observed_all(way, verdicts, [one.observed_at for one in said], now)
         return verdicts
 
     async def passages(self, passed: Sequence[Passage], *, moves_count: bool, way: Way) -> list[Verdict]:
@@ -159,7 +161,7 @@ class Receiving:
 
     def _keep(self, lot_id: LotId, report: Report) -> None:
         if self._last is not None:
-            _keep_newest(self._last, lot_id, report)
+            keep_newest(self._last, lot_id, report)
 
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:
@@ -197,7 +199,7 @@ class Receiving:
             if one.report is None or one.outcome not in _SHOWN_AFTER:
                 continue
             self._keep(one.lot_id, one.report)
-            _keep_newest(newest, one.lot_id, one.report)
+            keep_newest(newest, one.lot_id, one.report)
         await self._show(newest)
 
     async def _show_unrecorded(self, believed: Sequence[Judged]) -> None:
@@ -205,7 +207,7 @@ class Receiving:
         newest: dict[LotId, Report] = {}
         for one in believed:
             lot_id = one.observation.lot_id
-            _keep_newest(newest, lot_id, _unrecorded(one, (self._last or {}).get(lot_id), now))
+            keep_newest(newest, lot_id, _unrecorded(one, (self._last or {}).get(lot_id), now))
         self._measures.unrecorded.inc(len(believed))
         await self._show(newest)
 
@@ -216,7 +218,7 @@ class Receiving:
             self._missed_showing()
             return
         try:
-            await self._live.show_reports(reports)
+            await self._showing.show(reports)
         except LiveStateAway as away:
             self._show_again_at = time.monotonic() + SHOW_PAUSE_S
             self._missed_showing()
@@ -247,13 +249,3 @@ def _unrecorded(judged: Judged, last: Report | None, now: datetime) -> Report:
     if last is None:
         return report
     return replace(report, usual_gap=last.usual_gap, doubt=last.doubt, revision=last.revision)
-
-
-def _keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> None:
-    before = newest.get(lot_id)
-    if before is None or _order(report) >= _order(before):
-        newest[lot_id] = report
-
-
-def _order(report: Report) -> tuple[datetime, int, datetime, int]:
-    return (report.observed_at, report.seq, report.received_at, report.revision)

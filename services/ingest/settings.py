@@ -9,6 +9,7 @@ from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, pushes_of
+from services.ingest.keeping import Retention
 from services.ingest.mqtt.assembling import BrokerFeed, brokers_of
 from services.ingest.pulling.assembling import faults_of
 from services.ingest.sources import Sealings
@@ -29,6 +30,7 @@ class Settings:
     sealings: Sealings = field(repr=False)
     allow_demo: bool
     most_connections: int
+    retention: Retention = field(default_factory=Retention)
     feeds: Feeds = field(default_factory=Feeds)
     """What the feeds file describes."""
     pushes: Pushes = field(default_factory=Pushes)
@@ -59,6 +61,10 @@ def settings_from(environment: Environment) -> Settings:
         pushes=pushes,
         brokers=brokers,
         replica=environment.text("BOWEI_REPLICA", socket.gethostname()),
+        retention=Retention(
+            days=environment.integer("BOWEI_HISTORY_DAYS", 400, least=2, most=3_660),
+            hourly_days=environment.integer("BOWEI_HOURLY_DAYS", 1_830, least=2, most=36_600),
+        ),
     )
 
 

@@ -8,9 +8,11 @@ from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
 from bowei.observability.health import Probe
+from services.ingest.admitting import Admission
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
 from services.ingest.intake import Intake
+from services.ingest.letters import CountedLetters
 from services.ingest.lorawan.webhooks import Webhook
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
@@ -25,12 +27,14 @@ class Wiring:
     intake: Intake
     uploads: Uploads
     copying: Copying
+    letters: CountedLetters
+    admission: Admission
     sources: Sources
     clock: Clock
     measures: Measures
     plate_key: bytes | None = field(repr=False)
     background: Sequence[Callable[[], Awaitable[None]]] = ()
-    """What runs beside the answers: copying, pulling, listening to brokers."""
+    """What runs beside the answers: copying, keeping, pulling, listening to brokers."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """Ask whether each store is there: ledger, live_state."""
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)

@@ -4,8 +4,9 @@
     demo               a block that lives                scenes            … and who shares with whom in it
     replay             what a city's lots once said      servers           Redis and Postgres, embedded
     doctor             what this machine lacks           looking_at_stores … and whether a store would keep a promise
-    ledger_checking    `bowei ledger check`              road_building     `bowei roads build`
-    scene_loading      `bowei registry load`             feed_checking     `bowei feeds check`
+    ledger_checking    `bowei ledger check`              redelivering      `bowei ingest redeliver`
+    road_building      `bowei roads build`               scene_loading     `bowei registry load`
+    feed_checking      `bowei feeds check`
     data_folder        the folder that holds all a demo keeps
     processes          the services as child processes   supervision       … started again when they die
     children           child processes that end with us  launch            … each by this small program

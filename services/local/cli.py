@@ -22,10 +22,12 @@ roads = typer.Typer(no_args_is_help=True, help="Road files, from which driving t
 registry = typer.Typer(no_args_is_help=True, help="What the parties agreed on.")
 ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
 feeds = typer.Typer(no_args_is_help=True, help="What lots and vendors send.")
+ingest = typer.Typer(no_args_is_help=True, help="What lots report.")
 app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 app.add_typer(feeds, name="feeds")
+app.add_typer(ingest, name="ingest")
 
 
 def _say_version(asked: bool) -> None:
@@ -201,3 +203,18 @@ def feeds_check(
     from services.local.feed_checking import check_feeds  # noqa: PLC0415
 
     raise typer.Exit(check_feeds(file, sample, lot))
+
+
+@ingest.command("redeliver")
+def ingest_redeliver(
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Only letters of this source.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="CODE", help="Only letters that wait for this reason.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+) -> None:
+    """Deliver again what could not be meant when it came, such as reports of a lot registered since.
+
+    Needs ingest's settings. Ends with 1 if letters wait on, and says why.
+    """
+    from services.local.redelivering import redeliver  # noqa: PLC0415
+
+    raise typer.Exit(redeliver(source=source, reason=reason, dry_run=dry_run))

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 import asyncpg
 from typing_extensions import override
@@ -14,8 +14,12 @@ from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import DriverId
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
+from bowei.records.dead_letters import DeadLetters
+from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
+    InMemoryDeadLetters,
+    InMemoryHistory,
     InMemoryHoldBook,
     InMemoryRecords,
     InMemoryRegister,
@@ -23,6 +27,8 @@ from bowei.records.in_memory import (
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
+from bowei.records.postgres_dead_letters import PostgresDeadLetters
+from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
@@ -30,6 +36,13 @@ from bowei.records.postgres_sensing import PostgresSpaceBook
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
 from bowei.records.sensing import SpaceBook
+
+MOST_LETTERS = 5
+"""Of one source, in the room of a test."""
+
+
+class History(KeepsHistory, ReadsHours, Protocol):
+    """Keeps history and reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +53,8 @@ class Stores:
     journal: ReportJournal
     register: Register
     spaces: SpaceBook
+    history: History
+    letters: DeadLetters
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -54,6 +69,8 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryReportJournal(records),
         InMemoryRegister(records),
         InMemorySpaceBook(records),
+        InMemoryHistory(records),
+        InMemoryDeadLetters(records, most=MOST_LETTERS),
         step_to,
     )
 
@@ -76,10 +93,15 @@ async def postgres_stores(
     pool = await connect(url, most_connections=4, check_durable=False)
     try:
         book, journal = book_type(pool), PostgresReportJournal(pool)
+        letters = PostgresDeadLetters(pool, most=MOST_LETTERS)
+        history = PostgresHistory(pool, settled_after=timedelta())
+        register = PostgresRegister(pool)
         spaces = PostgresSpaceBook(pool)
-        yield Stores(book, journal, PostgresRegister(pool), spaces, lambda instant: step_replay(pool, instant)), pool
+        stores = Stores(book, journal, register, spaces, history, letters, lambda instant: step_replay(pool, instant))
+        yield stores, pool
         await book.close()
         await journal.close()
+        await letters.close()
     finally:
         await pool.close()
 
@@ -101,6 +123,10 @@ async def prepare(admin_url: str, url: str, name: str) -> None:
 async def empty(pool: asyncpg.Pool) -> None:
     """Take everything out of the room; deleting is ten times as fast as truncating where there is little."""
     async with pool.acquire() as connection:
+        if days := await connection.fetchval(
+            "SELECT string_agg('DROP TABLE bowei.' || name, ';') FROM bowei.observation_day"
+        ):
+            await connection.execute(days)
         deletions = await connection.fetchval(
             "SELECT string_agg(format('DELETE FROM bowei.%I', tablename), ';') FROM pg_tables"
             " WHERE schemaname = 'bowei' AND tablename NOT IN ('clock', 'directory_version', 'migration')"

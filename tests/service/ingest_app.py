@@ -19,10 +19,18 @@ from bowei.domain.offering import Report
 from bowei.domain.places import Point
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
+from bowei.records.dead_letters import DeadLetters
 from bowei.records.failures import StoreFailure
-from bowei.records.in_memory import InMemoryRecords, InMemoryRegister, InMemoryReportJournal, InMemorySpaceBook
+from bowei.records.in_memory import (
+    InMemoryDeadLetters,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryReportJournal,
+    InMemorySpaceBook,
+)
 from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged, Recorded, ReportJournal
+from services.ingest.admitting import Admission
 from services.ingest.app import assemble
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.uploading import Uploads
@@ -30,6 +38,7 @@ from services.ingest.copying import Copying
 from services.ingest.feeds_file import Feeds
 from services.ingest.fieldmaps.pushing import Pushes
 from services.ingest.intake import Intake
+from services.ingest.letters import CountedLetters
 from services.ingest.lorawan.webhooks import webhooks
 from services.ingest.measures import Measures
 from services.ingest.receiving import Receiving
@@ -136,14 +145,18 @@ class SlowLiveState(InMemoryLiveState):
 class IngestWorld:
     """Everything around one ingest app that a test may look at or disturb."""
 
-    def __init__(self, live: InMemoryLiveState) -> None:
+    def __init__(
+        self, live: InMemoryLiveState, letters: Callable[[InMemoryRecords], DeadLetters] = InMemoryDeadLetters
+    ) -> None:
         self.clock = SteppedClock(NOW)
         self.own_clock = SteppedClock(NOW)
         """Of the process; `clock` is the ledger's."""
         self.records = InMemoryRecords(self.clock)
         self.register = InMemoryRegister(self.records)
         self.journal = LosableJournal(self.records)
+        self.letters = letters(self.records)
         self.live = live
+        self.admission = Admission()
         self.monotonic_s = 0.0
         self.measures = Measures(CollectorRegistry())
         self.copying = Copying(self.journal, self.live, self.measures, look_every_s=0.01)
@@ -178,12 +191,15 @@ class IngestWorld:
             return None
 
         sources = Sources(self.register, monotonic=lambda: self.monotonic_s)
-        intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key)
+        letters = CountedLetters(self.letters, measures.history, monotonic=lambda: self.monotonic_s)
+        intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key, letters)
         yield Wiring(
             receiving=receiving,
             intake=intake,
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
+            letters=letters,
+            admission=measures.admission(self.admission),
             background=(self.copying.run,),
             sources=sources,
             clock=self.own_clock,
@@ -252,9 +268,10 @@ async def ingest(
     live: InMemoryLiveState | None = None,
     pushes: Pushes | None = None,
     feeds: Feeds | None = None,
+    letters: Callable[[InMemoryRecords], DeadLetters] = InMemoryDeadLetters,
 ) -> AsyncIterator[IngestWorld]:
     """Run ingest on stores in memory."""
-    world = IngestWorld(live or InMemoryLiveState())
+    world = IngestWorld(live or InMemoryLiveState(), letters)
     world.plate_key = plate_key
     world.feeds = feeds or Feeds()
     app = assemble(world.open_wiring, citybrain=citybrain, pushes=pushes)

@@ -47,6 +47,7 @@ class RunningIngest:
 
     client: AsyncClient
     log: Path
+    pid: int
 
     async def observe(self, *items: object) -> Response:
         """Post observations."""
@@ -94,7 +95,7 @@ async def running_ingest(folder: Path, environment: Mapping[str, str]) -> AsyncI
         headers = {"Authorization": f"Bearer {KEY}"}
         async with AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20) as client:
             await wait_until(lambda: _answers(client), within_s=20)
-            yield RunningIngest(client, log)
+            yield RunningIngest(client, log, process.pid)
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 10) in {0, -15}, log.read_text()
     finally:

@@ -6,12 +6,23 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     world        what is remembered, and what is due        holding      InMemoryHoldBook
     registering  InMemoryRegister                           reporting    InMemoryReportJournal
     sensing      InMemorySpaceBook
+    history      InMemoryHistory                            dead_letters InMemoryDeadLetters
 """
 
+from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
+from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
 from bowei.records.in_memory.registering import InMemoryRegister
 from bowei.records.in_memory.reporting import InMemoryReportJournal
 from bowei.records.in_memory.sensing import InMemorySpaceBook
 from bowei.records.in_memory.world import InMemoryRecords
 
-__all__ = ["InMemoryHoldBook", "InMemoryRecords", "InMemoryRegister", "InMemoryReportJournal", "InMemorySpaceBook"]
+__all__ = [
+    "InMemoryDeadLetters",
+    "InMemoryHistory",
+    "InMemoryHoldBook",
+    "InMemoryRecords",
+    "InMemoryRegister",
+    "InMemoryReportJournal",
+    "InMemorySpaceBook",
+]

@@ -13,7 +13,7 @@ from bowei.domain.lots import LotId
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.records.in_memory.holding import InMemoryHoldBook
-from bowei.records.in_memory.world import InMemoryRecords, KeptHold
+from bowei.records.in_memory.world import InMemoryRecords, KeptHold, KeptReport
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 
 _FIRST_GAP = timedelta(seconds=60)
@@ -42,6 +42,7 @@ class InMemoryReportJournal(ReportJournal):
             self._note_refused(said.lot_id, last, Dirt(judged.code))
         if outcome is not Outcome.DUPLICATE:
             world.observations.append((judged, outcome))
+            world.history.append(KeptReport(said, outcome, world.now))
         return Recorded(said.lot_id, outcome, world.reports.get(said.lot_id))
 
     def _note_refused(self, lot_id: LotId, last: Report, refused: Dirt) -> None:
@@ -84,6 +85,7 @@ class InMemoryReportJournal(ReportJournal):
         if key in world.passages:
             return Recorded(lot_id, Outcome.DUPLICATE, world.reports.get(lot_id))
         world.passages[key] = passage.passed_at
+        world.passages_received[key] = world.now
         counted_at = world.counted_at.get(lot_id)
         stale = counted_at is not None and passage.passed_at <= counted_at
         moved = moves_count and not stale and self._move_count(passage)

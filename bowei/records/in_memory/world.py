@@ -10,7 +10,7 @@ from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.clock import Clock
 from bowei.domain.holds import SETTLE_LIMIT, Hold, HoldState
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
-from bowei.domain.observations import Outcome, PassageKind
+from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
 from bowei.records.holding import Json, Swept
 from bowei.records.registering import Source
@@ -34,8 +34,17 @@ class KeptHold:
         return self.hold.state.live
 
 
+@dataclass(frozen=True, slots=True)
+class KeptReport:
+    """An observation as it was said, what became of it, and when it was received."""
+
+    observation: Observation
+    outcome: Outcome
+    received_at: datetime
+
+
 class InMemoryRecords:
-    """The world that the three twins share; it lives as long as the process."""
+    """The world that the twins share; it lives as long as the process."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -47,7 +56,11 @@ class InMemoryRecords:
         self.reports: dict[LotId, Report] = {}
         self.counted_at: dict[LotId, datetime] = {}
         self.observations: list[tuple[Judged, Outcome]] = []
+        self.history: list[KeptReport] = []
+        """The observations again, with when they were received, until they are forgotten."""
         self.passages: dict[tuple[LotId, str, PassageKind], datetime] = {}
+        """When each passed."""
+        self.passages_received: dict[tuple[LotId, str, PassageKind], datetime] = {}
         self.diversions: dict[str, list[KeptHold]] = {}
         """The holds of each diversion, oldest first."""
         self.given_up: dict[str, DriverId] = {}

@@ -2,4 +2,5 @@
 
 api       HTTP in, HTTP out          params       bodies of requests and answers
 reading   a batch, item by item      describing   for OpenAPI
+direct    the hot addresses, in front of FastAPI
 """

@@ -1,6 +1,8 @@
 """HTTP in, HTTP out: observations, passages and heartbeats in Bowei's own words."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -12,6 +14,7 @@ from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
 from bowei.observability.bodies import RequestLimits
+from bowei.records.failures import StoreFailure
 from services.ingest.measures import Way
 from services.ingest.native.describing import (
     HEARTBEATS_DESCRIBED,
@@ -19,6 +22,7 @@ from services.ingest.native.describing import (
     PASSAGES_DESCRIBED,
     RESPONSES_DESCRIBED,
 )
+from services.ingest.native.direct import Endpoint
 from services.ingest.native.params import (
     BatchResult,
     HeartbeatItem,
@@ -29,6 +33,7 @@ from services.ingest.native.params import (
     to_heartbeat,
     to_observation,
     to_passage,
+    to_reading,
     unread,
 )
 from services.ingest.native.reading import BatchReader
@@ -37,7 +42,7 @@ from services.ingest.wiring import Wired, Wiring
 
 LINES = "application/x-ndjson"
 """One item of a batch in each line, instead of `{"items": […]}`."""
-_BATCH = RequestLimits(content_types=("application/json", LINES))
+_BATCH = RequestLimits(content_types=("application/json", LINES), strict_json=False)
 LIMITS: Mapping[str, RequestLimits] = MappingProxyType(
     {"/v1/observations": _BATCH, "/v1/passages": _BATCH, "/v1/heartbeats": _BATCH}
 )
@@ -52,6 +57,9 @@ _ACCEPTED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.DUPLICATE})
 
 Item = TypeVar("Item", ObservationItem, PassageItem, HeartbeatItem)
 Meant = TypeVar("Meant", Observation, Passage, Heartbeat)
+_UNKNOWN_LOT = "unknown_lot"
+
+_log = logging.getLogger(__name__)
 
 
 @router.post(
@@ -66,16 +74,17 @@ async def report_observations(request: Request, wired: Wired) -> Response:
 
     What is answered was recorded first. Repeat the whole batch after a 503 or a lost answer: repeats are harmless.
     """
-    registered, reporter, read = await _read(request, wired, _OBSERVATIONS)
-    meant = [_meaning(item, registered, reporter, to_observation) for item in read]
-    verdicts = await wired.receiving.observations(
-        [one for one in meant if not isinstance(one, Unread)], capacity_of=registered.capacity_of, way=Way.NATIVE
-    )
-    received_at = wired.clock.now()
-    for one in meant:
-        if isinstance(one, Unread):
-            wired.measures.observed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code), None, received_at)
-    return _answer(read, meant, verdicts)
+    async with _reading(request, wired, _OBSERVATIONS) as (registered, reporter, read):
+        meant = [_meaning(item, registered, reporter, to_observation) for item in read]
+        verdicts = await wired.receiving.observations(
+            [one for one in meant if not isinstance(one, Unread)], capacity_of=registered.capacity_of, way=Way.NATIVE
+        )
+        received_at = wired.clock.now()
+        for one in meant:
+            if isinstance(one, Unread):
+                wired.measures.observed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code), None, received_at)
+        await _keep_unknown(read, meant, reporter, wired)
+        return _answer(read, meant, verdicts)
 
 
 @router.post(
@@ -91,19 +100,20 @@ async def report_passages(request: Request, wired: Wired) -> Response:
     A passage later than the lot's last full count moves that count by one. A plate is kept only as a keyed hash; it
     lets a driver's hold end by itself.
     """
-    registered, reporter, read = await _read(request, wired, _PASSAGES)
+    async with _reading(request, wired, _PASSAGES) as (registered, reporter, read):
 
-    def mean(item: PassageItem, lot_id: LotId, source_id: SourceId) -> Passage | Unread:
-        return to_passage(item, lot_id, source_id, wired.plate_key)
+        def mean(item: PassageItem, lot_id: LotId, source_id: SourceId) -> Passage | Unread:
+            return to_passage(item, lot_id, source_id, wired.plate_key)
 
-    meant = [_meaning(item, registered, reporter, mean) for item in read]
-    verdicts = await wired.receiving.passages(
-        [one for one in meant if not isinstance(one, Unread)], moves_count=True, way=Way.NATIVE
-    )
-    for one in meant:
-        if isinstance(one, Unread):
-            wired.measures.passed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code))
-    return _answer(read, meant, verdicts)
+        meant = [_meaning(item, registered, reporter, mean) for item in read]
+        verdicts = await wired.receiving.passages(
+            [one for one in meant if not isinstance(one, Unread)], moves_count=True, way=Way.NATIVE
+        )
+        for one in meant:
+            if isinstance(one, Unread):
+                wired.measures.passed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code))
+        await _keep_unknown(read, meant, reporter, wired)
+        return _answer(read, meant, verdicts)
 
 
 @router.post(
@@ -118,35 +128,37 @@ async def report_heartbeats(request: Request, wired: Wired) -> Response:
 
     Every 30 s is usual. A link that used to send them and misses three is taken for lost.
     """
-    registered, reporter, read = await _read(request, wired, _HEARTBEATS)
-    now = wired.clock.now()
+    async with _reading(request, wired, _HEARTBEATS) as (registered, reporter, read):
+        now = wired.clock.now()
 
-    def mean(item: HeartbeatItem, lot_id: LotId | None, source_id: SourceId) -> Heartbeat | Unread:
-        return to_heartbeat(item, lot_id, source_id, now)
+        def mean(item: HeartbeatItem, lot_id: LotId | None, source_id: SourceId) -> Heartbeat | Unread:
+            return to_heartbeat(item, lot_id, source_id, now)
 
-    meant = [
-        mean(item, None, reporter.source.source_id)
-        if isinstance(item, HeartbeatItem) and item.lot_id is UNSET
-        else _meaning(item, registered, reporter, mean)
-        for item in read
-    ]
-    heard = [one for one in meant if not isinstance(one, Unread)]
-    await wired.receiving.heartbeats(heard)
-    return _answer(read, meant, [BELIEVED] * len(heard))
+        meant = [
+            mean(item, None, reporter.source.source_id)
+            if isinstance(item, HeartbeatItem) and item.lot_id is UNSET
+            else _meaning(item, registered, reporter, mean)
+            for item in read
+        ]
+        heard = [one for one in meant if not isinstance(one, Unread)]
+        await wired.receiving.heartbeats(heard)
+        return _answer(read, meant, [BELIEVED] * len(heard))
 
 
-async def _read(
+@asynccontextmanager
+async def _reading(
     request: Request, wired: Wiring, reader: BatchReader[Item]
-) -> tuple[Registered, Reporter, list[Item | Unread]]:
-    """Find out who reports, and read what; the register is as young as the lots that are named need it."""
+) -> AsyncIterator[tuple[Registered, Reporter, list[Item | Unread]]]:
+    """Find out who reports, and read what if there is room; the register is as young as the lots named need it."""
     registered, reporter = await wired.sources.reporter_of(request.headers.get("authorization"))
     wired.measures.heard(reporter.source.source_id, wired.clock.now())
     body = await request.body()
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    read = reader.read_lines(body) if media_type == LINES else reader.read(body)
-    named = {item.lot_id for item in read if not isinstance(item, Unread) and isinstance(item.lot_id, str)}
-    registered, reporter = await wired.sources.with_lots(registered, reporter, named)
-    return registered, reporter, read
+    with wired.admission.admitted(reporter.source.source_id, len(body)):
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        read = reader.read_lines(body) if media_type == LINES else reader.read(body)
+        named = {item.lot_id for item in read if not isinstance(item, Unread) and isinstance(item.lot_id, str)}
+        registered, reporter = await wired.sources.with_lots(registered, reporter, named)
+        yield registered, reporter, read
 
 
 def _meaning(
@@ -163,6 +175,29 @@ def _meaning(
     return mean(item, lot_id, reporter.source.source_id)
 
 
+async def _keep_unknown(
+    read: Sequence[Item | Unread], meant: Sequence[Meant | Unread], reporter: Reporter, wired: Wiring
+) -> None:
+    """Keep what is about lots that nobody registered yet: the sender is told so, and need not send it again later."""
+    unknown = [
+        reading
+        for item, one in zip(read, meant, strict=True)
+        if isinstance(one, Unread)
+        and one.code == _UNKNOWN_LOT
+        and isinstance(item, ObservationItem | PassageItem)
+        and (reading := to_reading(item)) is not None
+    ]
+    if not unknown:
+        return
+    try:
+        source_id, now = reporter.source.source_id, wired.clock.now()
+        await wired.letters.keep_readings(source_id, Way.NATIVE, unknown, received_at=now)
+    except StoreFailure as failure:
+        # The items are answered as rejected, so nothing that was acknowledged is lost.
+        wired.measures.history.letters_dropped("away", len(unknown))
+        _log.warning("letters_not_kept", extra={"cause": type(failure).__name__})
+
+
 def _answer(read: Sequence[Item | Unread], meant: Sequence[Meant | Unread], verdicts: Sequence[Verdict]) -> Response:
     following = iter(verdicts)
     results = [
@@ -171,3 +206,7 @@ def _answer(read: Sequence[Item | Unread], meant: Sequence[Meant | Unread], verd
     ]
     accepted = sum(result.result in _ACCEPTED for result in results)
     return Response(msgspec.json.encode(BatchResult(accepted, results)), media_type="application/json")
+
+
+DIRECT: Mapping[str, Endpoint] = MappingProxyType({"/v1/observations": report_observations})
+"""Where thousands a second come in."""

@@ -2,6 +2,7 @@
 
 Lines of JSON (NDJSON) are a batch without a frame around it: each line an item.
 
+JSON is as strict as everywhere (`bowei.observability.bodies`), but checked here, once there is room to read at all.
 Codes are those of `bowei.domain.problems`. Nothing that was sent is repeated, but the ids of an item where those can
 be read.
 """
@@ -34,11 +35,16 @@ class BatchReader(Generic[Item]):
             Refused: `malformed_json`; `invalid_request` where `items` itself is wrong.
         """
         try:
-            return list(self._whole.decode(body).items)
+            batch = self._whole.decode(body)
         except msgspec.ValidationError:
+            check_json(body)
             return self._read_each(body)
         except (ValueError, RecursionError):  # msgspec's own error and that of UTF-8 are both ValueErrors
             raise Refused("malformed_json") from None
+        # As many keys as are written out again: none was said twice. Where that can't be told so cheaply, look closely.
+        if b"\\" in body or len(_KEY.findall(body)) != msgspec.json.encode(batch).count(b'":'):
+            check_json(body)
+        return list(batch.items)
 
     def read_lines(self, body: bytes) -> list[Item | Unread]:
         """Read lines of JSON into items, each read or `Unread`; empty lines are none.
@@ -93,6 +99,7 @@ _ONLY = {
     for name in ("lot_id", "passage_id")
 }
 
+_KEY = re.compile(rb'"\s*:')
 _AT = re.compile(r" (?:at|in) `\$\.?([a-z_]*)")
 _NAMED_FIELD = re.compile(r"(missing required|unknown) field `([A-Za-z_][A-Za-z0-9_.-]{0,63})`")
 _CODES: tuple[tuple[re.Pattern[str], str], ...] = (

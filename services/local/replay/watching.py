@@ -43,7 +43,7 @@ class Watching:
             before = self._statuses.get(lot_id)
             level = None if before is None else before.level
             status = self._statuses[lot_id] = describe_lot(lot, shown(lot_id), self._agreements[lot_id], level, at)
-            sent = LotNowView.of(status).model_dump(mode="json", exclude_none=True)
+            sent = LotNowView.of(status, at).model_dump(mode="json", exclude_none=True)
             self._looked_at += 1
             if wrong := impossible(sent, lot.capacity):
                 self._impossible += 1

@@ -1,0 +1,133 @@
+"""Keeping: one process of all makes days for reports, sums up the hours that ended, and forgets what is too old.
+
+It holds an advisory lock, so there is one. All is done by the database's clock, in pieces that may be stopped at any
+point: what one keeper left, the next one does.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from bowei.records.dead_letters import DeadLetters
+from bowei.records.failures import StoreFailure
+from bowei.records.history import KeepsHistory
+from services.ingest.history_measures import HistoryMeasures
+
+KEEP_EVERY_S = 30.0
+_AGAIN_S = 5.0
+"""Between attempts to become the keeper, or after a failure."""
+_PIECES_MOST = 500
+"""Of one round: a keeper that is far behind looks around now and then."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days what is kept: reports and passages, sums by the hour, dead letters."""
+
+    days: int = 400
+    hourly_days: int = 1_830
+    letter_days: int = 14
+
+
+class Leading(Protocol):
+    """The right to be the keeper."""
+
+    def lost(self) -> bool:
+        """Say whether the right was lost with its connection."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait so long, or until the right is lost."""
+        ...
+
+    async def give_up(self) -> None:
+        """Let another process keep."""
+        ...
+
+
+class HandsOutLead(Protocol):
+    """Hands out the right to be the keeper."""
+
+    async def try_lead(self) -> Leading | None:
+        """Take the right, or None where another process has it. Raises StoreFailure."""
+        ...
+
+
+class Keeper:
+    """Keeps history for as long as it has the right to. Run `run` as a task."""
+
+    def __init__(
+        self,
+        leadership: HandsOutLead,
+        history: KeepsHistory,
+        letters: DeadLetters,
+        measures: HistoryMeasures,
+        retention: Retention,
+        *,
+        keep_every_s: float = KEEP_EVERY_S,
+    ) -> None:
+        self._leadership = leadership
+        self._history = history
+        self._letters = letters
+        self._measures = measures
+        self._retention = retention
+        self._keep_every_s = keep_every_s
+
+    async def run(self) -> None:
+        """Keep until cancelled."""
+        while True:
+            try:
+                leading = await self._leadership.try_lead()
+                if leading is not None:
+                    await self._keep_on(leading)
+            except StoreFailure as failure:
+                _log.warning("history_not_kept", extra={"cause": type(failure).__name__})
+            await asyncio.sleep(min(_AGAIN_S, self._keep_every_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+
+    async def _keep_on(self, leading: Leading) -> None:
+        self._measures.keeping.set(1)
+        _log.info("keeping_began")
+        try:
+            while not leading.lost():
+                await self.keep(leading)
+                await leading.wait(self._keep_every_s)
+        finally:
+            self._measures.stopped()
+            await leading.give_up()
+
+    async def keep(self, leading: Leading) -> None:
+        """Do one round: what is due now, and at most so many pieces of it.
+
+        Raises:
+            StoreFailure: the rest is done by the next round.
+        """
+        made = await self._history.make_days()
+        await self._history.note_hours()
+        for _ in range(_PIECES_MOST):
+            rolled_up = await self._history.roll_up()
+            self._measures.rolled_up.inc(rolled_up)
+            if not rolled_up or leading.lost():
+                break
+        for _ in range(_PIECES_MOST):
+            if leading.lost() or not await self._forget():
+                break
+        self._measures.shown(await self._history.state())
+        self._measures.letters_waiting.set(await self._letters.count())
+        self._measures.kept_at.set(time.time())
+        if made:
+            _log.info("days_made", extra={"days": made})
+
+    async def _forget(self) -> bool:
+        kept = self._retention
+        forgotten = await self._history.forget(days=kept.days, hourly_days=kept.hourly_days)
+        self._measures.forgot(forgotten)
+        letters = await self._letters.forget(days=kept.letter_days)
+        self._measures.letters_dropped("age", letters)
+        if forgotten.days:
+            _log.info("days_forgotten", extra={"days": forgotten.days})
+        return forgotten.anything or letters > 0
