@@ -1,9 +1,14 @@
 """Measurements: what the design costs, as ratios to its own parts and to other designs, in one run on one machine.
 
-python -m loadtests [ledger]     runs what is named, or all; prints a table and writes results/latest.json
+python -m loadtests [ledger|ingest|endurance]    runs what is named, or all but endurance; prints a table and writes
+                                                 results/latest.json
 
-ledger    placing holds: group commit against one transaction each, alone, on one hot lot, and under ingest
-ingesting what lots say meanwhile, from a process of its own
-peers     the other designs, each as small as it can be
-account   rows of ratios, printed and kept
+ledger     placing holds: group commit against one transaction each, alone, on one hot lot, and under ingest
+ingest     taking in: cost of a report against bare inserts, and how long until a board has it
+ingesting  what lots say while holds are placed, from a process of its own
+endurance  five minutes of 5,000 observations/s, and nothing lost
+city       10,000 lots on this machine            driving    a plan sent, boards watched, both side by side
+sending    the load generator, a process          watching   the boards' watcher, a process
+peers      the other designs, each as small as it can be
+account    rows of ratios, printed and kept
 """
