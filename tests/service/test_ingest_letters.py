@@ -104,19 +104,20 @@ async def test_of_a_lot_that_reports_all_the_time_a_count_a_minute_is_kept() -> 
     """An unknown lot's counts don't push out the letters of others; its newest in a batch is the one that is kept."""
     async with ingest() as world:
         for second in range(5):
+            at = NOW - timedelta(seconds=20 - second)
             batch = [
-                observation(lot_id="new", observed_at=(NOW - timedelta(seconds=20 - second)).isoformat(), free=free)
+                observation(lot_id="new", observed_at=at.isoformat(), capacity=60, open=60, free=free)
                 for free in (second, second + 10)
             ]
             await world.observe(*batch)
         assert await world.letters.count() == 1
         world.monotonic_s += 60
-        await world.observe(observation(lot_id="new", free=99))
+        await world.observe(observation(lot_id="new", capacity=60, open=60, free=59))
         assert await world.letters.count() == 2
         await register_new(world)
         await redeliver(world)
         said = [(kept.observation.free, kept.outcome.value) for kept in world.records.history]
-        assert said == [(10, "applied"), (99, "applied")]
+        assert said == [(10, "applied"), (59, "applied")]
         assert await world.metric('bowei_ingest_dead_letters_dropped_total{why="often"}') == 9
 
 
@@ -171,7 +172,7 @@ async def test_only_the_letters_that_are_asked_for_are_tried() -> None:
 async def test_a_letter_waits_on_while_what_was_recorded_is_not_shown() -> None:
     """With the live state away a letter is recorded and tried again, so that boards have it in the end."""
     async with ingest() as world:
-        await world.observe(observation(lot_id="new", free=3))
+        await world.observe(observation(lot_id="new", capacity=60, open=60, free=3))
         await register_new(world)
         assert (await redeliver(world, shown=lambda: False)).waiting == {"not shown": 1}
         assert (await redeliver(world)).delivered == 1
