@@ -8,6 +8,10 @@ of its own (the caller says what time it is), no framework.
     observations  what a lot says                   believing     what we take it for, rule by rule
     dirt          what feeds get wrong, by name     freshness     how old is too old
     heartbeats    signs of life that say nothing of spaces
+    trust         earned, lost, earned again        assessing     what only a series of reports shows: its rules
+    stillness     stuck, or only night              drifting      a counter that loses cars
+    findings      every such rule, in one place     strangers     lots that nobody registered
+    plausible_places  what can't be right about a place
     offering      what may be promised now          holds         the life of a promise
     choosing      the right lot, and why not others gate          what the hospital's gate shows
     navigation    links that open a map app         plates        kept only as keyed hashes

@@ -296,6 +296,11 @@ _FIELD_CATALOGUE = (
         "两个坐标换算后相距超过 20 米，请核对坐标系。",
     ),
     FieldKind(
+        "wrong_datum",
+        "The two positions lie apart by just the shift of GCJ-02: one of them is not in the datum that it says.",
+        "两个坐标恰好相差 GCJ-02 偏移量：其中一个的坐标系标注有误。",
+    ),
+    FieldKind(
         "too_far_from_lot",
         "This lies too far from its lot (entrances 1 km, doors and gates 2 km). Check datum and axes.",
         "距停车场过远（入口 1 公里、大门 2 公里），请核对坐标系与经纬度。",
