@@ -10,6 +10,9 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     sensing      SpaceBook: spaces with a sensor each    postgres_sensing      migrations/0008
     history      by day, by hour, and forgetting         postgres_history      migrations/0005
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
+    quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007
+                 believed, and why not                   postgres_quality_desk postgres_trusting
+    summing_up   quality, of a city or one source
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
     leading      the right to be the one that does it    following             that to copy the ledger

@@ -12,6 +12,7 @@ from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId, SpaceClass
 from bowei.records.connecting import acquired, translated
+from bowei.records.postgres_trusting import enrol
 from bowei.records.registering import Register, Source, SourceKind, StillInUse, UnknownReference
 
 _TIMEOUT_S = 10.0
@@ -117,6 +118,7 @@ class PostgresRegister(Register):
                     "INSERT INTO bowei.source_lot (source_id, code, lot_id) VALUES ($1, $2, $3)",
                     [(source.source_id, code, lot_id) for code, lot_id in source.lots],
                 )
+            await enrol(connection, sources)
 
     @override
     async def pause_lot(self, lot_id: LotId, *, paused: bool) -> None:
@@ -140,7 +142,9 @@ class PostgresRegister(Register):
                 rows = await connection.fetch(
                     """
                     SELECT s.*, coalesce(array_agg(ARRAY[l.code, l.lot_id] ORDER BY l.code)
-                                         FILTER (WHERE l.code IS NOT NULL), '{}') AS lots
+                                         FILTER (WHERE l.code IS NOT NULL), '{}') AS lots,
+                           coalesce((SELECT t.state <> 'probation' FROM bowei.source_trust t
+                                     WHERE t.source_id = s.source_id AND t.lot_id = ''), true) AS trusted
                     FROM bowei.source s LEFT JOIN bowei.source_lot l USING (source_id) GROUP BY s.source_id
                     """,
                     timeout=_TIMEOUT_S,
@@ -152,6 +156,7 @@ class PostgresRegister(Register):
                 key_sha256=row["key_sha256"],
                 public_key=row["public_key"],
                 suspended=row["suspended"],
+                trusted=row["trusted"],
                 lots=tuple((code, LotId(lot_id)) for code, lot_id in row["lots"]),
             )
             for row in rows

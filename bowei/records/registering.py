@@ -31,6 +31,9 @@ class Source:
     key_sha256: bytes | None = field(default=None, repr=False)
     public_key: str | None = field(default=None, repr=False)
     suspended: bool = False
+    """Its reports are refused: a person said so."""
+    trusted: bool = True
+    """Put so, it is believed at once, and each of its lots; else it earns trust. Given back, it says whether it did."""
     lots: tuple[tuple[str, LotId], ...] = ()
     """Pairs of the source's own code and the lot."""
 

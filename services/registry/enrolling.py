@@ -48,6 +48,7 @@ def enrolled(source_id: str, sent: SourceIn, known: Source | None) -> tuple[Sour
         key_sha256=key_sha256,
         public_key=sent.public_key,
         suspended=suspended_now if sent.suspended is None else sent.suspended,
+        trusted=sent.trusted,
         lots=tuple((code, LotId(lot_id)) for code, lot_id in sorted(sent.lots.items())),
     )
     return source, key

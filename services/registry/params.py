@@ -36,14 +36,14 @@ from bowei.domain.lots import (
     Name,
     SpaceClass,
 )
-from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_wgs84
+from bowei.domain.places import Datum, Point, to_wgs84
+from bowei.domain.plausible_places import fault_of_pair, fault_of_readings
 from bowei.records.registering import SourceKind
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 ID_PATTERN = f"^{ID_FORM}$"
 _NO_CONTROLS = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 """No control characters, and none that turn the direction of writing, which can make one name look like another."""
-_TWO_READINGS_M = 20.0
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -110,7 +110,7 @@ class Reading(BaseModel):
 
     @model_validator(mode="after")
     def _check_axes(self) -> Self:
-        if code := axes_fault(self.lat, self.lon, self.datum):
+        if code := fault_of_pair(self.lat, self.lon, self.datum):
             raise wrong(code)
         return self
 
@@ -126,21 +126,9 @@ class PositionIn(Reading):
 
     @model_validator(mode="after")
     def _check_readings_agree(self) -> Self:
-        if self.also is not None and distance_m(self.point(), self.also.point()) > _TWO_READINGS_M:
-            raise wrong("datum_mismatch")
+        if self.also is not None and (code := fault_of_readings(self.point(), self.also.point())):
+            raise wrong(code)
         return self
-
-
-def axes_fault(lat: float, lon: float, datum: Datum) -> str | None:
-    """Say by its code what can't be right about a pair of degrees."""
-    if abs(lat) > 180 or abs(lon) > 180:
-        return "metres_as_degrees" if max(abs(lat), abs(lon)) > 1_000 else "out_of_range"
-    if abs(lat) > 90:
-        return "swapped_axes" if abs(lon) <= 90 else "out_of_range"
-    # GCJ-02 and BD-09 are in use only there, so a pair elsewhere is mistaken; often it is merely the wrong way round.
-    if datum is not Datum.WGS84 and not in_mainland_box(lat, lon):
-        return "swapped_axes" if in_mainland_box(lon, lat) else "out_of_range"
-    return None
 
 
 class EntranceIn(BaseModel):
@@ -320,6 +308,10 @@ class SourceIn(BaseModel):
         default=None, description="Of a citybrain source: its RSA public key, PEM."
     )
     suspended: bool | None = Field(default=None, description="Absent: stays as it is.")
+    trusted: bool = Field(
+        default=False,
+        description="Believe it and its lots at once. Else first it reports well for a day, and nothing is offered.",
+    )
     lots: Annotated[dict[Words, Identifier], Field(max_length=2_000)] = Field(
         default_factory=dict, description="The source's own code of a lot, and the lot."
     )

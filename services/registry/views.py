@@ -75,6 +75,7 @@ def source_view(source: Source, key: str | None = None) -> View:
         "source_id": source.source_id,
         "kind": source.kind,
         "suspended": source.suspended,
+        "trusted": source.trusted,
         "lots": dict(source.lots),
     }
     return view | _said(public_key=source.public_key, key=key)

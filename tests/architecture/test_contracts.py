@@ -24,6 +24,7 @@ CONCRETE = "Concrete stores are named only where an application is assembled"
 HOLDS = "Only routing places and ends holds"
 REPORTS = "Only ingest records what lots say; routing may read it"
 CONVERTERS = "Only pulling knows the library of other people's converters"
+QUALITY = "Only ingest judges who is believed, and only the registry takes a person's word on it"
 READS = "Availability writes nothing: it knows no store that writes"
 
 # Which contracts break when a line is planted in a file.
@@ -41,6 +42,7 @@ PLANTS: list[tuple[str, str, set[str]]] = [
     ("services/routing/api.py", "import bowei.livestate.redis_store", {CONCRETE}),
     ("services/registry/__init__.py", "import bowei.records.holding", {HOLDS}),
     ("services/registry/__init__.py", "import bowei.records.reporting", {REPORTS}),
+    ("services/routing/__init__.py", "import bowei.records.quality", {QUALITY}),
     ("services/availability/views.py", "import bowei.livestate.showing", {READS}),
     ("services/ingest/intake.py", "import parkapi_sources", {CONVERTERS}),
 ] + [

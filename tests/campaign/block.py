@@ -81,7 +81,12 @@ def scene() -> dict[str, Any]:
             for plan in AGREEMENTS
         ],
         "sources": [
-            {"source_id": SOURCE, "kind": "native", "lots": {plan.lot_id: plan.lot_id for plan in (*LOTS, QUIET)}}
+            {
+                "source_id": SOURCE,
+                "kind": "native",
+                "trusted": True,
+                "lots": {plan.lot_id: plan.lot_id for plan in (*LOTS, QUIET)},
+            }
         ],
     }
 

@@ -21,6 +21,7 @@ from bowei.records.in_memory import (
     InMemoryDeadLetters,
     InMemoryHistory,
     InMemoryHoldBook,
+    InMemoryQuality,
     InMemoryRecords,
     InMemoryRegister,
     InMemoryReportJournal,
@@ -30,15 +31,26 @@ from bowei.records.migrating import migrate
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
+from bowei.records.postgres_quality import PostgresQualityBook
+from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
 from bowei.records.postgres_sensing import PostgresSpaceBook
+from bowei.records.quality import QualityBook, QualityDesk
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
 from bowei.records.sensing import SpaceBook
 
 MOST_LETTERS = 5
 """Of one source, in the room of a test."""
+
+
+class Quality(QualityBook, QualityDesk, Protocol):
+    """Keeps quality, and shows it."""
+
+
+class PostgresQuality(PostgresQualityBook, PostgresQualityDesk):
+    """The book and the desk on one pool."""
 
 
 class History(KeepsHistory, ReadsHours, Protocol):
@@ -55,6 +67,7 @@ class Stores:
     spaces: SpaceBook
     history: History
     letters: DeadLetters
+    quality: Quality
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -71,6 +84,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemorySpaceBook(records),
         InMemoryHistory(records),
         InMemoryDeadLetters(records, most=MOST_LETTERS),
+        InMemoryQuality(records),
         step_to,
     )
 
@@ -97,8 +111,13 @@ async def postgres_stores(
         history = PostgresHistory(pool, settled_after=timedelta())
         register = PostgresRegister(pool)
         spaces = PostgresSpaceBook(pool)
-        stores = Stores(book, journal, register, spaces, history, letters, lambda instant: step_replay(pool, instant))
-        yield stores, pool
+        quality = PostgresQuality(pool)
+        yield (
+            Stores(
+                book, journal, register, spaces, history, letters, quality, lambda instant: step_replay(pool, instant)
+            ),
+            pool,
+        )
         await book.close()
         await journal.close()
         await letters.close()

@@ -72,8 +72,14 @@ async def test_a_gcj02_position_is_kept_in_wgs84() -> None:
         pytest.param(
             {"location": at(30.2552, 120.1582, also=at(30.2552, 120.1582, "gcj02"))},
             "location",
-            "datum_mismatch",
+            "wrong_datum",
             id="off by a datum",
+        ),
+        pytest.param(
+            {"location": at(30.2552, 120.1582, also=at(30.2562, 120.1582))},
+            "location",
+            "datum_mismatch",
+            id="two places",
         ),
         pytest.param(
             {"entrances": [{"entrance_id": "e", "name": NAME, "location": at(30.2652, 120.1582)}]},

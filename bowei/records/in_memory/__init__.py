@@ -7,11 +7,13 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     registering  InMemoryRegister                           reporting    InMemoryReportJournal
     sensing      InMemorySpaceBook
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
+    quality      InMemoryQuality                            series       what it looks at
 """
 
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
 from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
+from bowei.records.in_memory.quality import InMemoryQuality
 from bowei.records.in_memory.registering import InMemoryRegister
 from bowei.records.in_memory.reporting import InMemoryReportJournal
 from bowei.records.in_memory.sensing import InMemorySpaceBook
@@ -21,6 +23,7 @@ __all__ = [
     "InMemoryDeadLetters",
     "InMemoryHistory",
     "InMemoryHoldBook",
+    "InMemoryQuality",
     "InMemoryRecords",
     "InMemoryRegister",
     "InMemoryReportJournal",

@@ -8,6 +8,8 @@ from typing_extensions import override
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
+from bowei.domain.trust import TrustState
+from bowei.records.in_memory.quality import enrol
 from bowei.records.in_memory.world import InMemoryRecords
 from bowei.records.registering import Register, Source, StillInUse, UnknownReference
 
@@ -65,6 +67,7 @@ class InMemoryRegister(Register):
         self._refuse_unknown_lots(lot_id for source in sources for _, lot_id in source.lots)
         ordered = [dataclasses.replace(source, lots=tuple(sorted(source.lots))) for source in sources]
         self._records.sources.update({source.source_id: source for source in ordered})
+        enrol(self._records, ordered)
         self._records.directory_version += 1
 
     @override
@@ -86,7 +89,11 @@ class InMemoryRegister(Register):
 
     @override
     async def sources(self) -> Sequence[Source]:
-        return list(self._records.sources.values())
+        world = self._records
+        return [
+            dataclasses.replace(source, trusted=world.trusts[source.source_id, None].state is not TrustState.PROBATION)
+            for source in world.sources.values()
+        ]
 
     @override
     async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:

@@ -42,7 +42,7 @@ class InMemoryReportJournal(ReportJournal):
             self._note_refused(said.lot_id, last, Dirt(judged.code))
         if outcome is not Outcome.DUPLICATE:
             world.observations.append((judged, outcome))
-            world.history.append(KeptReport(said, outcome, world.now))
+            world.history.append(KeptReport(said, outcome, world.now, judged.code, judged.observation.observed_at))
         return Recorded(said.lot_id, outcome, world.reports.get(said.lot_id))
 
     def _note_refused(self, lot_id: LotId, last: Report, refused: Dirt) -> None:
@@ -150,11 +150,7 @@ class InMemoryReportJournal(ReportJournal):
 
     @override
     async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
-        last = self._records.reports.get(lot_id)
-        if last is not None and last.doubt is not doubt:
-            last = dataclasses.replace(last, doubt=doubt, revision=last.revision + 1)
-            self._records.reports[lot_id] = last
-        return last
+        return self._records.doubt(lot_id, doubt)
 
     @override
     async def reports(self) -> Mapping[LotId, Report]:

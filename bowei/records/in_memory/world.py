@@ -4,15 +4,20 @@ import dataclasses
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
+from bowei.domain.dirt import Doubt
 from bowei.domain.holds import SETTLE_LIMIT, Hold, HoldState
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
+from bowei.domain.strangers import Stranger
+from bowei.domain.trust import Trust
 from bowei.records.holding import Json, Swept
+from bowei.records.quality import Key, QualityEvent, Reconciliation
 from bowei.records.registering import Source
 from bowei.records.reporting import Judged
 
@@ -41,6 +46,33 @@ class KeptReport:
     observation: Observation
     outcome: Outcome
     received_at: datetime
+    code: str | None = None
+    """Why it is not believed."""
+    said_at: datetime | None = None
+    """The source's own time, where ours was taken."""
+
+
+@dataclass(slots=True)
+class KeptQuality:
+    """What was found of a lot at its last look, and what follows from it."""
+
+    assessed_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
+    finding_doubt: str | None = None
+    frozen_clock: bool = False
+    binary_count: bool = False
+    suggested_capacity: int | None = None
+    doubt: str | None = None
+    doubt_since: datetime | None = None
+
+
+@dataclass(slots=True)
+class KeptLink:
+    """A link's newest sign of life, how many heartbeats it sent, and since when it is lost."""
+
+    last_at: datetime
+    times: int = 0
+    lost_since: datetime | None = None
 
 
 class InMemoryRecords:
@@ -64,6 +96,12 @@ class InMemoryRecords:
         self.diversions: dict[str, list[KeptHold]] = {}
         """The holds of each diversion, oldest first."""
         self.given_up: dict[str, DriverId] = {}
+        self.trusts: dict[Key, Trust] = {}
+        self.qualities: dict[LotId, KeptQuality] = {}
+        self.quality_events: list[QualityEvent] = []
+        self.links: dict[Key, KeptLink] = {}
+        self.strangers: dict[tuple[SourceId, str], Stranger] = {}
+        self.reconciliations: dict[tuple[LotId, date], Reconciliation] = {}
         self.promise_versions: dict[LotId, int] = {}
         self.last_promise_version = 0
 
@@ -71,6 +109,18 @@ class InMemoryRecords:
     def now(self) -> datetime:
         """The present instant."""
         return self.clock.now()
+
+    def quality_of(self, lot_id: LotId) -> KeptQuality:
+        """Give what is kept of a lot's quality."""
+        return self.qualities.setdefault(lot_id, KeptQuality())
+
+    def doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
+        """Doubt a lot's newest report, or (None) doubt it no more; give the report."""
+        last = self.reports.get(lot_id)
+        if last is not None and last.doubt is not doubt:
+            last = dataclasses.replace(last, doubt=doubt, revision=last.revision + 1)
+            self.reports[lot_id] = last
+        return last
 
     def holds_on(self, lot_id: LotId) -> list[KeptHold]:
         """Give every hold that was ever placed on a lot, oldest first."""
