@@ -26,5 +26,8 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     keeping        the keeper of history            redelivering   letters, once they can be meant
     letter_readers how each way reads its own
     measures       this service's metrics           history_measures   those of history and letters
+    noting         signs of life, and lots that nobody registered
+    assessing      looks at what lots said for weeks, and judges who may be believed
+    doubting       what follows reaches judging and readers   quality_measures  its metrics
     app            assembles; wiring, settings
 """

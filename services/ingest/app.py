@@ -1,11 +1,12 @@
 """Assembles ingest: the only module here that names concrete stores."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
+from bowei.domain.heartbeats import Heartbeat
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
 from bowei.observability.bodies import RequestRules
@@ -17,14 +18,18 @@ from bowei.records.failures import PROBLEM_CODES
 from bowei.records.leading import Leadership
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_history import PostgresHistory, keeper_leadership
+from bowei.records.postgres_quality import PostgresQualityBook, assessor_leadership
+from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
 from bowei.records.postgres_sensing import PostgresSpaceBook
 from services.ingest.admitting import Admission
+from services.ingest.assessing import Assessor
 from services.ingest.citybrain import api as citybrain_api
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
 from services.ingest.datex2 import api as datex2_api
+from services.ingest.doubting import Facts, ShownDoubts
 from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
@@ -38,6 +43,7 @@ from services.ingest.mqtt.assembling import ListenerParts, listeners
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
 from services.ingest.native.direct import answer_directly
+from services.ingest.noting import Notes
 from services.ingest.parkapi import api as parkapi_api
 from services.ingest.pulling.assembling import pullings_of
 from services.ingest.pulling.leading import PULLER, Pulling
@@ -47,6 +53,11 @@ from services.ingest.sources import Sources
 from services.ingest.wiring import Wiring
 
 _log = logging.getLogger(__name__)
+
+
+class PostgresQuality(PostgresQualityBook, PostgresQualityDesk):
+    """The book and the desk on one pool."""
+
 
 OpensWiring = Callable[[Measures], AbstractAsyncContextManager[Wiring]]
 """Opens the stores and gives what stands around them, for as long as the context lasts."""
@@ -130,7 +141,9 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         stack.push_async_callback(journal.close)
         live_state = RedisLiveState.connect(settings.redis_url)
         stack.push_async_callback(live_state.close)
-        sources = Sources(register, sealings=settings.sealings)
+        quality = PostgresQuality(pool)
+        facts = Facts(quality)
+        sources = Sources(register, sealings=settings.sealings, also_read=facts.read)
         registered = await sources.registered()
         kinds = {source_id: reporter.source.kind for source_id, reporter in registered.by_id.items()}
         for source_id in unheard_sources(settings.feeds, kinds):
@@ -148,7 +161,31 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             settings.retention,
         )
         copying = Copying(journal, live_state, measures)
-        receiving = Receiving(journal, live_state, clock, measures, copy_again=copying.copy_again)
+
+        async def note_signs(heard: Sequence[Heartbeat]) -> None:
+            await notes.signs(heard)
+
+        receiving = Receiving(
+            journal,
+            live_state,
+            clock,
+            measures,
+            copy_again=copying.copy_again,
+            facts_of=facts.of,
+            note_signs=note_signs,
+        )
+        doubts = ShownDoubts(receiving, facts, show_all=copying.copy_again)
+        notes = Notes(quality, doubts, sources, clock, measures)
+        assessor = Assessor(
+            assessor_leadership(settings.database_url),
+            quality,
+            doubts,
+            clock,
+            measures.quality,
+            rules=settings.trust,
+            show_all=copying.copy_again,
+            keep_days=settings.retention.days,
+        )
         spaces = PostgresSpaceBook(pool)
 
         async def ask_ledger() -> str | None:
@@ -159,7 +196,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             await live_state.ping()
             return None
 
-        intake = Intake(receiving, sources, clock, measures, settings.plate_key, counted_letters)
+        intake = Intake(receiving, sources, clock, measures, settings.plate_key, counted_letters, notes)
         feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
         parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
@@ -172,9 +209,13 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             copying=copying,
             letters=counted_letters,
             admission=measures.admission(Admission()),
+            notes=notes,
             background=(
                 copying.run,
                 keeper.run,
+                facts.run,
+                notes.run,
+                assessor.run,
                 *([pulling.run] if feeds else []),
                 *(listener.run for listener in brokers),
             ),

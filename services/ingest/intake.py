@@ -11,6 +11,7 @@ from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, V
 from bowei.domain.plates import plate_hash
 from services.ingest.letters import CountedLetters
 from services.ingest.measures import Measures, Way
+from services.ingest.noting import Notes
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Registered, Reporter, Sources
@@ -43,6 +44,7 @@ class Intake:
         measures: Measures,
         plate_key: bytes | None,
         letters: CountedLetters | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self._receiving = receiving
         self._sources = sources
@@ -50,6 +52,7 @@ class Intake:
         self._measures = measures
         self._plate_key = plate_key
         self._letters = letters
+        self._notes = notes
 
     async def take(self, source_id: SourceId, readings: Sequence[Reading], *, way: Way) -> list[Verdict]:
         """Take in what a source says; one verdict each, in the order given. Cars are recorded before counts.
@@ -85,6 +88,8 @@ class Intake:
             lot_id = None if reading.lot_code is None else registered.find_lot(reporter, reading.lot_code)
             if reading.lot_code is not None and lot_id is None:
                 verdicts[place] = Verdict(Outcome.REJECTED, registered.why_not(reading.lot_code))
+                if self._notes is not None and verdicts[place].code == _UNKNOWN_LOT:
+                    self._notes.stranger(reporter.source.source_id, reading.lot_code)
                 continue
             found.append(_Found(place, reading, lot_id))
         self._count(way, readings, verdicts)

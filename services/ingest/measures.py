@@ -14,6 +14,7 @@ from services.ingest.admitting import Admission
 from services.ingest.history_measures import HistoryMeasures
 from services.ingest.mqtt.measures import MqttMeasures
 from services.ingest.pulling.measures import PullMeasures
+from services.ingest.quality_measures import QualityMeasures
 
 _LAG_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 3600.0)
 _MOST_SOURCES = 1_000
@@ -40,6 +41,7 @@ class Measures:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.history = HistoryMeasures(registry)
+        self.quality = QualityMeasures(registry)
         self._observations = Counter(
             "bowei_ingest_observations_total",
             "How many observations came in, and what became of them?",

@@ -12,7 +12,7 @@ acknowledge
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -61,14 +61,16 @@ class Receiving:
         *,
         copy_again: Callable[[], None],
         facts_of: Callable[[LotId], LotFacts] = lambda _lot_id: NOTHING_LEARNED,
+        note_signs: Callable[[Sequence[Heartbeat]], Awaitable[None]] | None = None,
     ) -> None:
-        """`facts_of` gives what was learned of a lot, or declared."""
+        """`facts_of` gives what was learned of a lot, or declared; `note_signs` keeps signs of life."""
         self._journal = journal
         self._showing = ShowingTogether(live)
         self._clock = clock
         self._measures = measures
         self._copy_again = copy_again
         self._facts_of = facts_of
+        self._note_signs = note_signs
         self._last: dict[LotId, Report] | None = None
         """Each lot's last believed report, as far as this process knows: read once, then kept up by what it records.
         A hint; the record decides what is newer."""
@@ -128,6 +130,8 @@ class Receiving:
             self._measures.signed(one.sign)
             if one.sign is not Sign.COMMS_LOST:
                 self._measures.heard(one.source_id, self._clock.now())
+        if heard and self._note_signs is not None:
+            await self._note_signs(heard)
 
     async def _now(self, said_at: Iterable[datetime]) -> datetime:
         """Give the present instant; where something seems to come from the future, by the ledger's clock.

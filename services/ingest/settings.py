@@ -2,8 +2,10 @@
 
 import socket
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from bowei.domain.trust import TrustRules
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
@@ -39,6 +41,7 @@ class Settings:
     """Those of them that are listened to over MQTT, ready."""
     replica: str = "one"
     """Names this process among those of its kind, to brokers."""
+    trust: TrustRules = field(default_factory=TrustRules)
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -65,6 +68,18 @@ def settings_from(environment: Environment) -> Settings:
             days=environment.integer("BOWEI_HISTORY_DAYS", 400, least=2, most=3_660),
             hourly_days=environment.integer("BOWEI_HOURLY_DAYS", 1_830, least=2, most=36_600),
         ),
+        trust=_trust(environment),
+    )
+
+
+def _trust(environment: Environment) -> TrustRules:
+    usual = TrustRules()
+    return TrustRules(
+        good_reports=environment.integer("BOWEI_TRUST_REPORTS", usual.good_reports, least=1, most=100_000),
+        over=timedelta(hours=environment.number("BOWEI_TRUST_HOURS", 24.0, least=0.0, most=8_760.0)),
+        error_share=environment.number("BOWEI_TRUST_ERROR_SHARE", usual.error_share, least=0.001, most=0.5),
+        bad_share=environment.number("BOWEI_SUSPEND_BAD_SHARE", usual.bad_share, least=0.01, most=1.0),
+        bad_for=timedelta(hours=environment.number("BOWEI_SUSPEND_HOURS", 6.0, least=0.0, most=8_760.0)),
     )
 
 

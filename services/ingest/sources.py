@@ -10,7 +10,7 @@ import base64
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -78,10 +78,13 @@ class Sources:
         register: Register,
         *,
         sealings: Sealings | None = None,
+        also_read: Callable[[], Awaitable[None]] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`also_read` reads what must be as young as the register: what was learned of a lot just registered."""
         self._register = register
         self._sealings = sealings or Sealings()
+        self._also_read = also_read
         self._monotonic = monotonic
         self._reading = asyncio.Lock()
         self._registered: Registered | None = None
@@ -164,6 +167,8 @@ class Sources:
         # The version first: a change while the rest is read makes the next look read all of it again.
         sources = await self._register.sources()
         directory = await self._register.directory()
+        if self._also_read is not None:
+            await self._also_read()
         self._registered = _registered(directory, sources, self._sealings)
         self._version = version
 

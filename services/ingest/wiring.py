@@ -15,6 +15,7 @@ from services.ingest.intake import Intake
 from services.ingest.letters import CountedLetters
 from services.ingest.lorawan.webhooks import Webhook
 from services.ingest.measures import Measures
+from services.ingest.noting import Notes
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
 
@@ -29,12 +30,13 @@ class Wiring:
     copying: Copying
     letters: CountedLetters
     admission: Admission
+    notes: Notes
     sources: Sources
     clock: Clock
     measures: Measures
     plate_key: bytes | None = field(repr=False)
     background: Sequence[Callable[[], Awaitable[None]]] = ()
-    """What runs beside the answers: copying, keeping, pulling, listening to brokers."""
+    """What runs beside the answers: copying, keeping, noting, assessing, pulling, listening to brokers."""
     probes: Mapping[str, Probe] = field(default_factory=dict)
     """Ask whether each store is there: ledger, live_state."""
     webhooks: Mapping[str, Webhook] = field(default_factory=dict)

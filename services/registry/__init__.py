@@ -1,9 +1,10 @@
 """The registry: where the parties agree. Lots, entrances, hospitals, agreements, and the sources that report.
 
     answers   GET/PUT /v1/lots/{id}, POST …/pause, …/resume · GET/PUT /v1/hospitals/{id}
+              GET /v1/quality, …/sources/{id}, …/lots/{id}, POST …/suspend, …/release · the page /quality
               GET/PUT/DELETE /v1/agreements/{id} · GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
     reads     records (the register)
-    writes    records (the register); it is the only service that does
+    writes    records (the register, of which it is the only writer; a person's word on who is trusted)
 
 The promise: nothing is registered that can't be true (an entrance a kilometre off, a datum not said, more lent than
 there is), each refusal names the field and the fix, and putting the same again changes nothing. With Postgres away it
@@ -13,4 +14,5 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     params     what may be sent                 views        what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
     enrolling  sources and their keys
+    quality_api   how the data stands, and a person's word on it: quality_views for programs, quality_page for people
 """

@@ -10,8 +10,9 @@ from bowei.observability.installing import install_http
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
+from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
-from services.registry import api
+from services.registry import api, quality_api
 from services.registry.settings import Settings
 from services.registry.wiring import Wiring
 
@@ -44,7 +45,8 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         lifespan=running,
     )
     metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=api.RULES)
-    app.include_router(api.router)
+    for router in (api.router, quality_api.looking, quality_api.acting, quality_api.pages):
+        app.include_router(router)
     add_health(app, {"ledger": ask_ledger}, metrics)
     return app
 
@@ -54,6 +56,11 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
     await migrate(settings.database_url)
     pool = await connect(settings.database_url, require_synchronous=settings.require_synchronous)
     try:
-        yield Wiring(register=PostgresRegister(pool), admin_token=settings.admin_token.encode())
+        yield Wiring(
+            register=PostgresRegister(pool),
+            quality=PostgresQualityDesk(pool),
+            admin_token=settings.admin_token.encode(),
+            quality_open=settings.quality_open,
+        )
     finally:
         await disconnect(pool)

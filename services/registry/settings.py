@@ -15,6 +15,8 @@ class Settings:
     require_synchronous: bool
     """Refuse a Postgres that waits for no standby."""
     admin_token: str = field(repr=False)
+    quality_open: bool = False
+    """Whether everyone may look at data quality; acting always needs the token."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -27,4 +29,5 @@ def settings_from(environment: Environment) -> Settings:
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
         admin_token=environment.secret("BOWEI_ADMIN_TOKEN", shortest=_TOKEN_SHORTEST),
+        quality_open=environment.flag("BOWEI_QUALITY_OPEN"),
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.domain.problems import Refused
+from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
 
 
@@ -15,7 +16,10 @@ class Wiring:
     """The collaborators of the registry."""
 
     register: Register
+    quality: QualityDesk
     admin_token: bytes = field(repr=False)
+    quality_open: bool = False
+    """Whether everyone may look at quality."""
 
 
 def wiring_of(request: Request) -> Wiring:

@@ -13,16 +13,19 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.dirt import Doubt
+from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.domain.places import Point
+from bowei.domain.trust import TrustRules
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.records.dead_letters import DeadLetters
 from bowei.records.failures import StoreFailure
 from bowei.records.in_memory import (
     InMemoryDeadLetters,
+    InMemoryQuality,
     InMemoryRecords,
     InMemoryRegister,
     InMemoryReportJournal,
@@ -32,15 +35,18 @@ from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 from services.ingest.admitting import Admission
 from services.ingest.app import assemble
+from services.ingest.assessing import Assessor
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.uploading import Uploads
 from services.ingest.copying import Copying
+from services.ingest.doubting import Facts, ShownDoubts
 from services.ingest.feeds_file import Feeds
 from services.ingest.fieldmaps.pushing import Pushes
 from services.ingest.intake import Intake
 from services.ingest.letters import CountedLetters
 from services.ingest.lorawan.webhooks import webhooks
 from services.ingest.measures import Measures
+from services.ingest.noting import Notes
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
 from services.ingest.wiring import Wiring
@@ -142,6 +148,13 @@ class SlowLiveState(InMemoryLiveState):
         raise LiveStateAway("no answer")
 
 
+class Nobody:
+    """Hands the right to assess to nobody: a test looks by itself."""
+
+    async def try_lead(self) -> None:
+        """Give nothing."""
+
+
 class IngestWorld:
     """Everything around one ingest app that a test may look at or disturb."""
 
@@ -155,6 +168,10 @@ class IngestWorld:
         self.register = InMemoryRegister(self.records)
         self.journal = LosableJournal(self.records)
         self.letters = letters(self.records)
+        self.quality = InMemoryQuality(self.records)
+        self.notes: Notes
+        self.assessor: Assessor
+        self.intake: Intake
         self.live = live
         self.admission = Admission()
         self.monotonic_s = 0.0
@@ -185,28 +202,53 @@ class IngestWorld:
         await self.settle_in()
         self.measures = measures
         self.copying = Copying(self.journal, self.live, measures, look_every_s=0.01)
-        receiving = Receiving(self.journal, self.live, self.own_clock, measures, copy_again=self.copying.copy_again)
+        facts = Facts(self.quality)
+
+        async def note_signs(heard: Sequence[Heartbeat]) -> None:
+            await self.notes.signs(heard)
+
+        receiving = Receiving(
+            self.journal,
+            self.live,
+            self.own_clock,
+            measures,
+            copy_again=self.copying.copy_again,
+            facts_of=facts.of,
+            note_signs=note_signs,
+        )
 
         async def there() -> str | None:
             return None
 
-        sources = Sources(self.register, monotonic=lambda: self.monotonic_s)
+        sources = Sources(self.register, also_read=facts.read, monotonic=lambda: self.monotonic_s)
+        doubts = ShownDoubts(receiving, facts, show_all=self.copying.copy_again)
+        self.notes = Notes(self.quality, doubts, sources, self.clock, measures)
+        self.assessor = Assessor(
+            Nobody(),
+            self.quality,
+            doubts,
+            self.clock,
+            measures.quality,
+            rules=TrustRules(),
+            show_all=self.copying.copy_again,
+        )
         letters = CountedLetters(self.letters, measures.history, monotonic=lambda: self.monotonic_s)
-        intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key, letters)
+        self.intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key, letters, self.notes)
         yield Wiring(
             receiving=receiving,
-            intake=intake,
+            intake=self.intake,
             uploads=Uploads(receiving, measures, self.plate_key),
             copying=self.copying,
             letters=letters,
             admission=measures.admission(self.admission),
+            notes=self.notes,
             background=(self.copying.run,),
             sources=sources,
             clock=self.own_clock,
             measures=measures,
             plate_key=self.plate_key,
             probes={"ledger": there, "live_state": there},
-            webhooks=webhooks(self.feeds, self.spaces, intake, sources),
+            webhooks=webhooks(self.feeds, self.spaces, self.intake, sources),
         )
 
     @property

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from httpx2 import ASGITransport, AsyncClient
 
 from bowei.domain.clock import SteppedClock
-from bowei.records.in_memory import InMemoryRecords, InMemoryRegister
+from bowei.records.in_memory import InMemoryQuality, InMemoryRecords, InMemoryRegister
 from bowei.records.registering import Register
 from services.registry.app import assemble
 from services.registry.wiring import Wiring
@@ -18,18 +18,25 @@ NAME = {"zh": "甲", "en": "A"}
 Document = dict[str, object]
 
 
+NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+
 def in_memory_register() -> Register:
     """Give an empty register."""
-    return InMemoryRegister(InMemoryRecords(SteppedClock(datetime(2026, 3, 2, 1, 0, tzinfo=UTC))))
+    return InMemoryRegister(InMemoryRecords(SteppedClock(NOW)))
 
 
 @asynccontextmanager
-async def registry(register: Register | None = None) -> AsyncIterator[AsyncClient]:
-    """Give a client with the admin token to a registry."""
+async def registry(
+    register: Register | None = None, *, records: InMemoryRecords | None = None, quality_open: bool = False
+) -> AsyncIterator[AsyncClient]:
+    """Give a client with the admin token to a registry; `records`: what it stands on, if a test looks there too."""
+    room = records or InMemoryRecords(SteppedClock(NOW))
 
     @asynccontextmanager
     async def open_wiring() -> AsyncIterator[Wiring]:
-        yield Wiring(register or in_memory_register(), TOKEN.encode())
+        desk = InMemoryQuality(room)
+        yield Wiring(register or InMemoryRegister(room), desk, TOKEN.encode(), quality_open=quality_open)
 
     app = assemble(open_wiring)
     async with (

@@ -1,6 +1,6 @@
 """What an operator may set for ingest, and which City Brain clients that lets in."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import SourceId
+from bowei.domain.trust import TrustRules
 from bowei.observability.environment import Environment, WrongEnvironment
 from bowei.records.in_memory import InMemoryRecords, InMemoryRegister
 from bowei.records.registering import Source, SourceKind
@@ -101,3 +102,13 @@ async def test_one_unusable_key_does_not_shut_the_others_out() -> None:
     )
 
     assert set((await Sources(register).registered()).citybrain_keys.clients) == {"good"}
+
+
+def test_what_it_takes_to_be_trusted_may_be_set() -> None:
+    """A city may ask for more than a day, or less; what is not set stands in the rules."""
+    assert settings_from(Environment(STORES)).trust == TrustRules()
+    asked = {"BOWEI_TRUST_REPORTS": "50", "BOWEI_TRUST_HOURS": "72", "BOWEI_SUSPEND_HOURS": "1.5"}
+    rules = settings_from(Environment(STORES | asked)).trust
+    assert (rules.good_reports, rules.over, rules.bad_for) == (50, timedelta(hours=72), timedelta(hours=1.5))
+    with pytest.raises(WrongEnvironment, match="BOWEI_SUSPEND_BAD_SHARE"):
+        settings_from(Environment(STORES | {"BOWEI_SUSPEND_BAD_SHARE": "2"}))

@@ -3,6 +3,7 @@
 HTTP is 200 in this protocol whatever happened, and `resultCode` says the rest (docs/feeds/hangzhou-city-brain.md).
 """
 
+import logging
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -10,15 +11,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from bowei.domain.lots import LotId
+from bowei.domain.lots import Lot, LotId, SourceId
+from bowei.domain.plausible_places import WRONG_DATUM, fault_of_readings
 from bowei.observability.bodies import RequestLimits
 from bowei.records.failures import StoreFailure
+from bowei.records.quality import Reconciliation
 from services.ingest.citybrain.messages import (
-    CarArrival,
-    CarDeparture,
+    CheckRecord,
     Dropped,
     Heartbeat,
-    ParkingState,
+    ParkingInfo,
     UidRequest,
     Upload,
 )
@@ -87,6 +89,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 router = APIRouter(tags=["city brain"])
+_log = logging.getLogger(__name__)
 
 
 @router.post("/tcjg/api/{method}", operation_id="upload_v1", openapi_extra=_FORM, responses=_ANSWERS)
@@ -131,7 +134,10 @@ async def _take(path: str, body: bytes, wired: Wiring) -> dict[str, object]:
     registered, reporter = await wired.sources.with_lots(registered, reporter, [received.upload.lot_code])
     lot_id = registered.find_lot(reporter, received.upload.lot_code)
     if lot_id is None:
-        return _refused(registered.why_not(received.upload.lot_code), wired)
+        code = registered.why_not(received.upload.lot_code)
+        if code == "unknown_lot":
+            _note_stranger(received.upload, reporter.source.source_id, wired)
+        return _refused(code, wired)
     return await _keep(received.upload, lot_id, registered, reporter, wired)
 
 
@@ -155,12 +161,30 @@ async def _keep(
     if isinstance(upload, Heartbeat):
         await wired.uploads.heard(upload, lot_id, reporter.source.source_id)
         return accepted_answer()
-    if not isinstance(upload, ParkingState | CarArrival | CarDeparture):
-        return dropped_answer()
+    if isinstance(upload, CheckRecord):
+        tally = (upload.day, upload.arrived_count, upload.left_count)
+        await wired.notes.reconcile(Reconciliation(lot_id, reporter.source.source_id, *tally))
+        return accepted_answer()
+    if isinstance(upload, ParkingInfo):
+        return _answer_place(upload, registered.directory.lots[lot_id])
     reported = Reported(upload, lot_id, reporter.source.source_id, wired.clock.now())
     verdict = await wired.uploads.take(reported, registered.capacity_of)
     if verdict.code is not None:
         return {"resultCode": ACCEPTED, "msg": f"{verdict.code}: 已保存，暂不采信，请核对车位数"}
+    return accepted_answer()
+
+
+def _note_stranger(upload: Upload, source_id: SourceId, wired: Wiring) -> None:
+    """Put a lot that nobody registered on the pending list, with what it says of itself."""
+    name, place = (upload.name, upload.location) if isinstance(upload, ParkingInfo) else (None, None)
+    wired.notes.stranger(source_id, upload.lot_code, name=name, place=place)
+
+
+def _answer_place(upload: ParkingInfo, lot: Lot) -> dict[str, object]:
+    """Say whether the lot lies where it is registered, or off by just the shift of a datum that was not converted."""
+    if upload.location is not None and fault_of_readings(upload.location, lot.location) == WRONG_DATUM:
+        _log.warning("registered_place_shifted", extra={"lot_id": lot.lot_id})
+        return {"resultCode": ACCEPTED, "msg": f"{WRONG_DATUM}: 与登记位置恰好相差 GCJ-02 偏移量，请核对坐标系"}
     return accepted_answer()
 
 

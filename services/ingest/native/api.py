@@ -189,8 +189,10 @@ async def _keep_unknown(
     ]
     if not unknown:
         return
+    source_id, now = reporter.source.source_id, wired.clock.now()
+    for reading in unknown:
+        wired.notes.stranger(source_id, reading.lot_code)
     try:
-        source_id, now = reporter.source.source_id, wired.clock.now()
         await wired.letters.keep_readings(source_id, Way.NATIVE, unknown, received_at=now)
     except StoreFailure as failure:
         # The items are answered as rejected, so nothing that was acknowledged is lost.

@@ -1,0 +1,186 @@
+"""Assessing: one process of all looks at what every lot said in the last weeks, and judges who may be believed.
+
+Each minute of Bowei's clock it looks for links that fell silent; each hour it looks at every lot, some at a time, the
+longest waiting first. What a look finds is in the record when it ends; what follows from it, or from a person's word
+in the registry, is then shown. It holds an advisory lock, so there is one.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bowei.domain.clock import Clock
+from bowei.domain.findings import find_all
+from bowei.domain.lots import LotId, SourceId
+from bowei.domain.trust import GRAVE, SURE, Heard, Trust, TrustRules, finding_doubt, next_trust
+from bowei.records.failures import StoreFailure
+from bowei.records.quality import Assessment, QualityBook, QualityDesk, Watched
+from services.ingest.noting import TellsDoubts
+from services.ingest.quality_measures import QualityMeasures
+
+LOOK_EVERY = timedelta(minutes=1)
+ASSESS_EVERY = timedelta(hours=1)
+LOTS_AT_ONCE = 25
+"""In one reading: their weeks are some 17,000 hours, which are assessed in a few hundredths of a second."""
+_ROUNDS_MOST = 40
+"""Of one look: 1,000 lots a minute; a city of 10,000 takes ten."""
+_FORGOTTEN_MOST = 1_000
+_TICK_S = 2.0
+_AGAIN_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Leading(Protocol):
+    """The right to be the assessor."""
+
+    def lost(self) -> bool:
+        """Say whether the right was lost with its connection."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until a doubt changes or the right is lost, at most `timeout_s`."""
+        ...
+
+    async def give_up(self) -> None:
+        """Let another process assess."""
+        ...
+
+
+class HandsOutLead(Protocol):
+    """Hands out the right to be the assessor."""
+
+    async def try_lead(self) -> Leading | None:
+        """Take the right, or None where another process has it. Raises StoreFailure."""
+        ...
+
+
+class Quality(QualityBook, QualityDesk, Protocol):
+    """The book, and the desk to count from."""
+
+
+def assess(lot_id: LotId, watched: Watched, now: datetime, rules: TrustRules) -> Assessment:
+    """Look at one lot: what is wrong with it, and where its sources stand as to it."""
+    findings = find_all(watched.series, now)
+    grave = frozenset(finding.dirt for finding in findings if finding.confidence >= SURE) & GRAVE
+    last_at = watched.series.last_at
+    silent_for = timedelta(0) if last_at is None else now - last_at
+    trusts = {}
+    for source_id, trust in watched.trusts.items():
+        good, bad = watched.heard.get(source_id, (0, 0))
+        trusts[source_id] = next_trust(trust, Heard(good, bad, grave, silent_for), now, rules)
+    return Assessment(lot_id, findings, finding_doubt(findings), trusts)
+
+
+class Assessor:
+    """Looks for as long as it has the right to. Run `run` as a task."""
+
+    def __init__(
+        self,
+        leadership: HandsOutLead,
+        quality: Quality,
+        doubts: TellsDoubts,
+        clock: Clock,
+        measures: QualityMeasures,
+        *,
+        rules: TrustRules,
+        show_all: Callable[[], None],
+        keep_days: int = 400,
+    ) -> None:
+        """`show_all` has every report shown again: what the assessor before may have left untold.
+
+        `keep_days`: how long what changed by a rule is kept.
+        """
+        self._keep_days = keep_days
+        self._leadership = leadership
+        self._quality = quality
+        self._doubts = doubts
+        self._clock = clock
+        self._measures = measures
+        self._rules = rules
+        self._show_all = show_all
+        self._told: dict[LotId, str] = {}
+        self._looked_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            try:
+                leading = await self._leadership.try_lead()
+                if leading is not None:
+                    await self._lead(leading)
+            except StoreFailure as failure:
+                _log.warning("not_assessed", extra={"cause": type(failure).__name__})
+            await asyncio.sleep(_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+
+    async def _lead(self, leading: Leading) -> None:
+        self._measures.assessing.set(1)
+        _log.info("assessing_began")
+        try:
+            self._told = await self._doubted()
+            self._show_all()
+            self._looked_at = None
+            while not leading.lost():
+                now = self._clock.now()
+                if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+                    self._looked_at = now
+                    await self.look()
+                await self.tell()
+                await leading.wait(_TICK_S)
+        finally:
+            self._measures.stopped()
+            await leading.give_up()
+
+    async def look(self) -> None:
+        """Look once: at links, at lots whose time has come, and at the sources that were heard.
+
+        Raises:
+            StoreFailure: what was not looked at is still due.
+        """
+        await self._quality.watch_links()
+        heard: dict[SourceId, tuple[int, int]] = {}
+        for _ in range(_ROUNDS_MOST):
+            lot_ids = await self._quality.due(every=ASSESS_EVERY, most=LOTS_AT_ONCE)
+            if not lot_ids:
+                break
+            watched = await self._quality.watch(lot_ids)
+            now = self._clock.now()
+            found = [assess(lot_id, one, now, self._rules) for lot_id, one in watched.items()]
+            await self._quality.assess(found)
+            for one in watched.values():
+                for source_id, (good, bad) in one.heard.items():
+                    before = heard.get(source_id, (0, 0))
+                    heard[source_id] = (before[0] + good, before[1] + bad)
+        await self._judge_sources(heard)
+        await self._quality.forget(days=self._keep_days, most=_FORGOTTEN_MOST)
+        self._measures.show(await self._quality.city())
+
+    async def tell(self) -> None:
+        """Show every doubt that changed since it was told last, whoever changed it."""
+        doubted = await self._doubted()
+        changed: dict[LotId, str | None] = {
+            lot_id: doubt for lot_id, doubt in doubted.items() if self._told.get(lot_id) != doubt
+        }
+        changed |= dict.fromkeys(self._told.keys() - doubted.keys())
+        if changed:
+            await self._doubts.tell(changed)
+        self._told = doubted
+
+    async def _judge_sources(self, heard: Mapping[SourceId, tuple[int, int]]) -> None:
+        now = self._clock.now()
+        judged: dict[SourceId, Trust] = {}
+        for source_id, (trust, heard_at) in (await self._quality.source_trusts()).items():
+            good, bad = heard.get(source_id, (0, 0))
+            silent_for = timedelta(0) if heard_at is None else now - heard_at
+            became = next_trust(trust, Heard(good, bad, silent_for=silent_for), now, self._rules)
+            if became != trust:
+                judged[source_id] = became
+        if judged:
+            await self._quality.judge_sources(judged)
+
+    async def _doubted(self) -> dict[LotId, str]:
+        flags = await self._quality.flags()
+        return {lot_id: one.doubt for lot_id, one in flags.items() if one.doubt is not None}
