@@ -66,7 +66,7 @@ CREATE VIEW bowei.observation_day AS
 
 -- Make one day, and move there what came before it was made; say whether it was missing.
 -- Reports wait meanwhile, at the door and not inside: one that was on its way to the undated would not belong there
--- any more, and fail.
+-- any more, and fail. So do readers: one that waited inside would not know the new day, and miss what moved there.
 CREATE FUNCTION bowei.make_day(day date) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     made text := 'observation_' || to_char(day, 'YYYYMMDD');
@@ -76,7 +76,7 @@ BEGIN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE bowei.%I (LIKE bowei.observation INCLUDING ALL)', made);
-    LOCK TABLE ONLY bowei.observation IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE ONLY bowei.observation IN ACCESS EXCLUSIVE MODE;
     EXECUTE format('WITH moved AS (DELETE FROM bowei.observation_undated WHERE received_at >= %L AND received_at < %L'
                    ' RETURNING *) INSERT INTO bowei.%I SELECT * FROM moved',
                    bowei.day_start(day), bowei.day_start(day + 1), made);
