@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Protocol
 
 import asyncpg
+from typing_extensions import override
 
 from bowei.records.connecting import PRIMARY_ONLY, translated
 
@@ -22,19 +24,47 @@ class Post:
     channel: str | None = None
 
 
-class Leading:
+class Leads(Protocol):
+    """The right to be the one, as its holder sees it."""
+
+    def lost(self) -> bool:
+        """Say whether the right was lost with its connection."""
+        ...
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until there is news on the post's channel or the right is lost, at most `timeout_s`."""
+        ...
+
+    async def give_up(self) -> None:
+        """Let another process be the one."""
+        ...
+
+
+class HandsOutLead(Protocol):
+    """Hands out the right to one post."""
+
+    async def try_lead(self) -> Leads | None:
+        """Take the right, or None where another process has it.
+
+        Raises:
+            StoreAway, OutcomeUnknown: the record can't be reached.
+        """
+        ...
+
+
+class Leading(Leads):
     """The right, held for as long as the connection lives."""
 
     def __init__(self, connection: asyncpg.Connection, woken: asyncio.Event) -> None:
         self._connection = connection
         self._woken = woken
 
+    @override
     def lost(self) -> bool:
-        """Say whether the connection, and the lock with it, is gone."""
         return self._connection.is_closed()
 
+    @override
     async def wait(self, timeout_s: float) -> None:
-        """Wait until there is news on the post's channel or the connection is lost, at most `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._woken.wait()
@@ -49,27 +79,24 @@ class Leading:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._connection.terminate()
 
+    @override
     async def give_up(self) -> None:
-        """Close the connection: the lock goes with it."""
+        # The lock goes with the connection.
         try:
             await self._connection.close(timeout=2.0)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._connection.terminate()
 
 
-class Leadership:
+class Leadership(HandsOutLead):
     """Hands out the right to a post in the database at `url`."""
 
     def __init__(self, url: str, post: Post) -> None:
         self._url = url
         self._post = post
 
+    @override
     async def try_lead(self) -> Leading | None:
-        """Take the right, or None where another process has it.
-
-        Raises:
-            StoreAway, OutcomeUnknown: the database can't be reached.
-        """
         woken = asyncio.Event()
         with translated():
             connection = await asyncpg.connect(

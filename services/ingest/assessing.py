@@ -17,6 +17,7 @@ from bowei.domain.findings import find_all
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.trust import GRAVE, SURE, Heard, Trust, TrustRules, finding_doubt, next_trust
 from bowei.records.failures import StoreFailure
+from bowei.records.leading import HandsOutLead, Leads
 from bowei.records.quality import Assessment, QualityBook, QualityDesk, Watched
 from services.ingest.noting import TellsDoubts
 from services.ingest.quality_measures import QualityMeasures
@@ -32,30 +33,6 @@ _TICK_S = 2.0
 _AGAIN_S = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-class Leading(Protocol):
-    """The right to be the assessor."""
-
-    def lost(self) -> bool:
-        """Say whether the right was lost with its connection."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until a doubt changes or the right is lost, at most `timeout_s`."""
-        ...
-
-    async def give_up(self) -> None:
-        """Let another process assess."""
-        ...
-
-
-class HandsOutLead(Protocol):
-    """Hands out the right to be the assessor."""
-
-    async def try_lead(self) -> Leading | None:
-        """Take the right, or None where another process has it. Raises StoreFailure."""
-        ...
 
 
 class Quality(QualityBook, QualityDesk, Protocol):
@@ -116,7 +93,7 @@ class Assessor:
                 _log.warning("not_assessed", extra={"cause": type(failure).__name__})
             await asyncio.sleep(_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
 
-    async def _lead(self, leading: Leading) -> None:
+    async def _lead(self, leading: Leads) -> None:
         self._measures.assessing.set(1)
         _log.info("assessing_began")
         try:

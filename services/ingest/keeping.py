@@ -9,11 +9,11 @@ import logging
 import random
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 from bowei.records.dead_letters import DeadLetters
 from bowei.records.failures import StoreFailure
 from bowei.records.history import KeepsHistory
+from bowei.records.leading import HandsOutLead, Leads
 from services.ingest.history_measures import HistoryMeasures
 
 KEEP_EVERY_S = 30.0
@@ -32,30 +32,6 @@ class Retention:
     days: int = 400
     hourly_days: int = 1_830
     letter_days: int = 14
-
-
-class Leading(Protocol):
-    """The right to be the keeper."""
-
-    def lost(self) -> bool:
-        """Say whether the right was lost with its connection."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait so long, or until the right is lost."""
-        ...
-
-    async def give_up(self) -> None:
-        """Let another process keep."""
-        ...
-
-
-class HandsOutLead(Protocol):
-    """Hands out the right to be the keeper."""
-
-    async def try_lead(self) -> Leading | None:
-        """Take the right, or None where another process has it. Raises StoreFailure."""
-        ...
 
 
 class Keeper:
@@ -89,7 +65,7 @@ class Keeper:
                 _log.warning("history_not_kept", extra={"cause": type(failure).__name__})
             await asyncio.sleep(min(_AGAIN_S, self._keep_every_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
 
-    async def _keep_on(self, leading: Leading) -> None:
+    async def _keep_on(self, leading: Leads) -> None:
         self._measures.keeping.set(1)
         _log.info("keeping_began")
         try:
@@ -100,7 +76,7 @@ class Keeper:
             self._measures.stopped()
             await leading.give_up()
 
-    async def keep(self, leading: Leading) -> None:
+    async def keep(self, leading: Leads) -> None:
         """Do one round: what is due now, and at most so many pieces of it.
 
         Raises:

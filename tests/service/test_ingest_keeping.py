@@ -13,9 +13,10 @@ from bowei.domain.observations import Observation
 from bowei.observability.background import in_background
 from bowei.records.failures import StoreAway
 from bowei.records.in_memory import InMemoryDeadLetters, InMemoryHistory, InMemoryRecords, InMemoryReportJournal
+from bowei.records.leading import Leads
 from bowei.records.reporting import Judged
 from services.ingest.history_measures import HistoryMeasures
-from services.ingest.keeping import Keeper, Leading, Retention
+from services.ingest.keeping import Keeper, Retention
 from tests.service.ingest_app import MALL, NOW, wait_until
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -44,7 +45,7 @@ class Lead:
         self.given_up = True
 
 
-class Leads:
+class StandInLead:
     """Hands out the right, fails first, or never gives it."""
 
     def __init__(self, *, failures: int = 0, taken: bool = False) -> None:
@@ -53,7 +54,7 @@ class Leads:
         self.asked = 0
         self.lead = Lead()
 
-    async def try_lead(self) -> Leading | None:
+    async def try_lead(self) -> Leads | None:
         """Give the right once nobody has it."""
         self.asked += 1
         if self.failures:
@@ -67,7 +68,7 @@ class Leads:
 class KeptWorld:
     """A record with one lot's reports, and its keeper."""
 
-    def __init__(self, leads: Leads) -> None:
+    def __init__(self, leads: StandInLead) -> None:
         self.clock = SteppedClock(NOW)
         self.records = InMemoryRecords(self.clock)
         self.history, self.letters = InMemoryHistory(self.records), InMemoryDeadLetters(self.records)
@@ -91,7 +92,7 @@ class KeptWorld:
 
 
 @asynccontextmanager
-async def kept(leads: Leads) -> AsyncIterator[KeptWorld]:
+async def kept(leads: StandInLead) -> AsyncIterator[KeptWorld]:
     """Run a keeper."""
     world = KeptWorld(leads)
     async with in_background(world.keeper.run, again_after_s=0.01):
@@ -100,7 +101,7 @@ async def kept(leads: Leads) -> AsyncIterator[KeptWorld]:
 
 async def test_hours_are_summed_up_and_old_days_forgotten_by_the_record_s_clock() -> None:
     """The keeper works in a demo's time as in the real one, and says how far it is."""
-    async with kept(Leads()) as world:
+    async with kept(StandInLead()) as world:
         await world.report(7)
         await world.letters.keep(SourceId("s"), "mqtt", "unknown_lot", b"1", None)
 
@@ -129,7 +130,7 @@ async def _is(world: KeptWorld, name: str, value: float, **labels: str) -> bool:
 
 async def test_a_keeper_that_lost_the_right_stops_and_shows_nothing_any_more() -> None:
     """Old figures of a process that keeps nothing would warn for ever."""
-    leads = Leads()
+    leads = StandInLead()
     async with kept(leads) as world:
         await world.report(7)
         await world.letters.keep(SourceId("s"), "mqtt", "unknown_lot", b"1", None)
@@ -154,13 +155,13 @@ async def test_a_keeper_that_lost_the_right_stops_and_shows_nothing_any_more() -
 
 async def test_a_record_that_is_away_for_a_while_is_kept_when_it_is_back() -> None:
     """A keeper outlives every failure of the store."""
-    async with kept(Leads(failures=3)) as world:
+    async with kept(StandInLead(failures=3)) as world:
         await wait_until(lambda: _is(world, "bowei_ingest_keeping", 1))
 
 
 async def test_while_another_process_keeps_this_one_does_nothing() -> None:
     """Two keepers would not harm, but one is enough."""
-    leads = Leads(taken=True)
+    leads = StandInLead(taken=True)
     async with kept(leads) as world:
 
         async def asked() -> bool:

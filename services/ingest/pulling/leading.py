@@ -9,11 +9,10 @@ import logging
 import random
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 from bowei.observability.background import in_background
 from bowei.records.failures import StoreFailure
-from bowei.records.leading import Post
+from bowei.records.leading import HandsOutLead, Leads, Post
 from services.ingest.pulling.feed_pulling import FeedPulling
 from services.ingest.pulling.measures import PullMeasures
 
@@ -22,30 +21,6 @@ LOOK_EVERY_S = 2.0
 """How soon a process notices that it lost the right, or that it is free."""
 
 _log = logging.getLogger(__name__)
-
-
-class Leading(Protocol):
-    """The right to be the one that pulls."""
-
-    def lost(self) -> bool:
-        """Say whether the right was lost with its connection."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait so long, or until the right is lost."""
-        ...
-
-    async def give_up(self) -> None:
-        """Let another process pull."""
-        ...
-
-
-class HandsOutLead(Protocol):
-    """Hands out the right to be the one that pulls."""
-
-    async def try_lead(self) -> Leading | None:
-        """Take the right, or None where another process has it. Raises StoreFailure."""
-        ...
 
 
 class Pulling:
@@ -78,7 +53,7 @@ class Pulling:
                 await self._hold_on(leading)
             _log.info("pulling_ended")
 
-    async def _wait_for_lead(self) -> Leading:
+    async def _wait_for_lead(self) -> Leads:
         away = False
         while True:
             try:
@@ -91,7 +66,7 @@ class Pulling:
                 return leading
             await self._pause()
 
-    async def _hold_on(self, leading: Leading) -> None:
+    async def _hold_on(self, leading: Leads) -> None:
         """Return once another process leads."""
         while True:
             try:
@@ -104,7 +79,7 @@ class Pulling:
                 return
             leading = again
 
-    async def _take_again(self) -> Leading | None:
+    async def _take_again(self) -> Leads | None:
         while True:
             try:
                 return await self._leadership.try_lead()
