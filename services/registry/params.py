@@ -77,7 +77,7 @@ def _day(text: str) -> str:
     try:
         known = date.fromisoformat(text).isoformat()
     except ValueError:
-        known = ""
+        known = None
     if known != text:  # fromisoformat also reads 20260101 and 2026-W01-4
         raise wrong("bad_time")
     return text

@@ -189,6 +189,7 @@ async def test_a_hospital_that_cannot_be_is_refused(changes: Document, field: st
         pytest.param({"margin": 41}, "margin", "margin_above_lent", id="keeps back more than it lends"),
         pytest.param({"valid_from": "2026-13-01"}, "valid_from", "bad_time", id="month 13"),
         pytest.param({"valid_from": "2026-W01-4"}, "valid_from", "bad_time", id="a week's day"),
+        pytest.param({"valid_to": ""}, "valid_to", "bad_time", id="no day at all"),
         pytest.param({"valid_from": "2026-05-01", "valid_to": "2026-04-30"}, "valid_to", "bad_dates", id="backwards"),
     ],
 )
