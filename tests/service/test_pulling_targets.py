@@ -40,6 +40,11 @@ from tests.service.fetching_here import BODY, bounds, failure_of, fetch, fetcher
         ("::ffff:8.8.8.8", True),
         ("64:ff9b::7f00:1", False),
         ("2002:7f00:1::", False),
+        ("::127.0.0.1", False),
+        ("::ffff:0:7f00:1", False),
+        ("64:ff9b:1::a00:1", False),
+        ("fec0::1", False),
+        ("64:ff9b::808:808", True),
     ],
 )
 def test_an_address_inside_is_known_however_it_is_written(address: str, public: bool) -> None:

@@ -17,6 +17,8 @@ Resolves = Callable[[str, int], Awaitable[list[str]]]
 """Gives the addresses of a host. Raises OSError."""
 _PORTS = {"https": 443, "http": 80}
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that anybody was ever given for the internet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ def is_public(address: str) -> bool:
         if carried is None and found in _NAT64:
             carried = ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF)
         found = found if carried is None else carried
+    if isinstance(found, ipaddress.IPv6Address) and found not in _GIVEN_OUT:
+        return False
     return found.is_global and not found.is_multicast
 
 
