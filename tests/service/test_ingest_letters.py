@@ -6,7 +6,7 @@ from typing import Any
 from typing_extensions import override
 
 from bowei.domain.lots import LotId, SourceId
-from bowei.domain.observations import PassageKind
+from bowei.domain.observations import Bound, PassageKind
 from bowei.records.failures import StoreAway
 from bowei.records.in_memory import InMemoryDeadLetters
 from bowei.records.registering import Source, SourceKind, key_sha256_of
@@ -85,6 +85,20 @@ async def test_a_report_of_a_lot_that_is_registered_later_is_not_lost() -> None:
         assert (await redeliver(world)).delivered == 0
         text = 'bowei_ingest_dead_letters_total{reason="unknown_lot",way="native"}'
         assert await world.metric(text) == 2
+
+
+async def test_a_letter_says_all_that_the_native_report_said() -> None:
+    """Cars counted, a bound and a count by hand are believed later as they would have been at once."""
+    async with ingest() as world:
+        said = observation(lot_id="new", capacity=60, open=60, free=30, free_bound="at_least", occupied=20, reset=True)
+        await world.observe(said)
+        await register_new(world)
+        assert (await redeliver(world)).delivered == 1
+        [kept] = world.records.history
+        assert (kept.observation.occupied, kept.observation.bound, kept.observation.reset) == (20, Bound.AT_LEAST, True)
+        seen = await world.seen(NEW)
+        assert seen is not None
+        assert (seen.free, seen.bound) == (30, Bound.AT_LEAST)
 
 
 async def test_what_can_never_be_meant_and_what_is_another_s_is_only_answered() -> None:
