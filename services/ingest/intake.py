@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Dirt
@@ -79,6 +80,9 @@ class Intake:
     async def _take_known(
         self, registered: Registered, reporter: Reporter, readings: Sequence[Reading], way: Way
     ) -> list[Verdict]:
+        # Asked for only where it dates what came without a time: an own clock that is ahead would hide what comes next.
+        timeless = any(isinstance(one, CountReading) and one.observed_at is None for one in readings)
+        received_at = await self._receiving.present() if timeless else self._clock.now()
         verdicts = [BELIEVED] * len(readings)
         found: list[_Found] = []
         for place, reading in enumerate(readings):
@@ -97,7 +101,7 @@ class Intake:
         for moves_count in (True, False):
             await self._take_cars(source_id, found, verdicts, way, moves_count=moves_count)
         counts = [
-            (one.place, self._observation(one.reading, one.lot_id, source_id))
+            (one.place, self._observation(one.reading, one.lot_id, source_id, received_at))
             for one in found
             if isinstance(one.reading, CountReading) and one.lot_id is not None
         ]
@@ -114,11 +118,16 @@ class Intake:
                 if isinstance(one.reading, LifeReading)
             ]
         )
-        await self._keep_unknown(source_id, readings, verdicts, way)
+        await self._keep_unknown(source_id, readings, verdicts, way, received_at)
         return verdicts
 
     async def _keep_unknown(
-        self, source_id: SourceId, readings: Sequence[Reading], verdicts: Sequence[Verdict], way: Way
+        self,
+        source_id: SourceId,
+        readings: Sequence[Reading],
+        verdicts: Sequence[Verdict],
+        way: Way,
+        received_at: datetime,
     ) -> None:
         if self._letters is None:
             return
@@ -128,7 +137,7 @@ class Intake:
             if verdict.code == _UNKNOWN_LOT and isinstance(reading, CountReading | CarReading)
         ]
         if unknown:
-            await self._letters.keep_readings(source_id, way, unknown, received_at=self._clock.now())
+            await self._letters.keep_readings(source_id, way, unknown, received_at=received_at)
 
     async def _take_cars(
         self, source_id: SourceId, found: Sequence[_Found], verdicts: list[Verdict], way: Way, *, moves_count: bool
@@ -144,11 +153,13 @@ class Intake:
         for (place, _), verdict in zip(cars, became, strict=True):
             verdicts[place] = verdict
 
-    def _observation(self, reading: CountReading, lot_id: LotId, source_id: SourceId) -> Observation:
+    def _observation(
+        self, reading: CountReading, lot_id: LotId, source_id: SourceId, received_at: datetime
+    ) -> Observation:
         dirt = reading.dirt if reading.observed_at is not None else reading.dirt | {Dirt.NO_TIME}
         return Observation(
             lot_id=lot_id,
-            observed_at=reading.observed_at or self._clock.now(),
+            observed_at=reading.observed_at or received_at,
             source_id=source_id,
             seq=reading.seq,
             capacity=reading.capacity,

@@ -10,6 +10,7 @@ from bowei.domain.lots import SourceId
 from bowei.domain.observations import Outcome, PassageKind
 from bowei.records.failures import StoreAway
 from services.ingest.intake import Intake
+from services.ingest.letters import read_reading
 from services.ingest.measures import Way
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
 from services.ingest.receiving import Receiving
@@ -59,6 +60,35 @@ async def test_without_a_time_the_time_of_receipt_is_taken_and_said() -> None:
         seen = await world.seen(MALL)
         assert seen is not None
         assert seen.observed_at == NOW
+
+
+@pytest.mark.parametrize("ahead", ["own", "ledger's"])
+async def test_without_a_time_a_wrong_clock_of_the_process_dates_nothing(ahead: str) -> None:
+    """By the ledger's clock a report is as old as it is, whatever this machine thinks; so is a new lot's letter."""
+    async with ingest() as world:
+        clock = world.own_clock if ahead == "own" else world.clock
+        clock.step_to(NOW + timedelta(hours=1))
+        said: list[Reading] = [CountReading("1001", None, free=5), CountReading("nowhere", None, free=5)]
+        verdicts = await world.intake.take(MALLS, said, way=Way.PUSH)
+        assert [verdict.outcome for verdict in verdicts] == [Outcome.APPLIED, Outcome.REJECTED]
+        seen = await world.seen(MALL)
+        assert seen is not None
+        assert seen.observed_at == world.clock.now()
+        [letter] = await world.letters.waiting()
+        reading = read_reading(letter.payload)
+        assert isinstance(reading, CountReading)
+        assert reading.observed_at == world.clock.now()
+
+
+async def test_without_a_time_and_without_the_record_a_count_is_shown_at_the_own_time() -> None:
+    """The ledger can't be asked; what was counted is shown all the same, and the sender is told to come back."""
+    async with ingest() as world:
+        world.journal.failing = StoreAway()
+        with pytest.raises(StoreAway):
+            await world.intake.take(MALLS, [CountReading("1001", None, free=5)], way=Way.PUSH)
+        seen = await world.seen(MALL)
+        assert seen is not None
+        assert (seen.free, seen.observed_at) == (5, NOW)
 
 
 @pytest.mark.parametrize(("source", "code"), [("nobody", "unknown_source"), ("liar", "not_allowed")])
