@@ -46,7 +46,11 @@ class ReportJournal(Protocol):
     """
 
     async def record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
-        """Record observations in the order given; one answer each: applied, stale, duplicate or quarantined."""
+        """Record observations in the order given; one answer each: applied, stale, duplicate or quarantined.
+
+        One over FUTURE_TOLERANCE ahead of the ledger's clock is taken for the latest instant that it may be of: whose
+        clock is ahead must hide no later report. Its own time is kept beside it.
+        """
         ...
 
     async def record_passage(self, passage: Passage, *, moves_count: bool) -> Recorded:

@@ -13,7 +13,7 @@ from bowei.domain.freshness import learn_gap
 from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState, Observation, Outcome, PassageKind
 from bowei.records.reporting import Judged
-from tests.contract.block import MALL, MONDAY_9H, OFFICE, SOURCE, Block, a_lot
+from tests.contract.block import MALL, OFFICE, SOURCE, Block, a_lot
 
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(seconds=60)
@@ -162,12 +162,12 @@ async def test_the_usual_gap_is_learned_as_the_domain_says(block: Block, gaps: l
     number = (await block.register.directory_version()) + 1
     lot_id = LotId(f"silent-{number}")
     await block.register.put_lots([a_lot(lot_id, 50)])
-    observed_at, usual_gap = MONDAY_9H, MINUTE
-    await block.report(lot_id, at=observed_at, free=1)
+    usual_gap = MINUTE
+    await block.report(lot_id, free=1)
     for gap in gaps:
-        observed_at += gap
+        await block.step_to(block.now + gap)
         usual_gap = learn_gap(usual_gap, gap)
-        report = (await block.report(lot_id, at=observed_at, free=1)).report
+        report = (await block.report(lot_id, free=1)).report
         assert report is not None
         assert report.usual_gap == usual_gap
 

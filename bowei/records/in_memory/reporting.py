@@ -10,7 +10,7 @@ from bowei.domain.dirt import ENDED_BY_COUNTING, Dirt, Doubt
 from bowei.domain.freshness import learn_gap
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import LotId
-from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
+from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.records.in_memory.holding import InMemoryHoldBook
 from bowei.records.in_memory.world import InMemoryRecords, KeptHold, KeptReport
@@ -31,7 +31,9 @@ class InMemoryReportJournal(ReportJournal):
         return [self._record_one(one) for one in judged]
 
     def _record_one(self, judged: Judged) -> Recorded:
-        world, said = self._records, judged.taken
+        world = self._records
+        judged = _not_ahead(judged, world.now + FUTURE_TOLERANCE)
+        said = judged.taken
         last = world.reports.get(said.lot_id)
         outcome = Outcome.QUARANTINED if judged.code is not None else _compare(said, last)
         if outcome is Outcome.APPLIED:
@@ -159,6 +161,14 @@ class InMemoryReportJournal(ReportJournal):
     @override
     async def now(self) -> datetime:
         return self._records.now
+
+
+def _not_ahead(judged: Judged, latest: datetime) -> Judged:
+    """Take what lies further in the future for the latest instant that a report may be of."""
+    taken = judged.taken
+    if taken.observed_at <= latest:
+        return judged
+    return dataclasses.replace(judged, belief=dataclasses.replace(taken, observed_at=latest))
 
 
 def _compare(said: Observation, last: Report | None) -> Outcome:

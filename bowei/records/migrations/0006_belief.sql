@@ -36,8 +36,13 @@ CREATE FUNCTION bowei.record_observations(
 ) RETURNS TABLE (item integer, outcome text, report bowei.report) LANGUAGE plpgsql AS $$
 DECLARE
     clock_at timestamptz := bowei.now();
+    latest timestamptz := clock_at + interval '30 seconds';   -- the same as bowei.domain.observations.FUTURE_TOLERANCE
     applied text[];
 BEGIN
+    -- A process whose clock is ahead believes and stamps what is to come: recorded so, it would hide what is true.
+    IF (SELECT max(o) FROM unnest(observed) AS o) > latest THEN
+        observed := ARRAY(SELECT least(s.o, latest) FROM unnest(observed) WITH ORDINALITY AS s (o, i) ORDER BY s.i);
+    END IF;
     WITH said AS (
         SELECT * FROM unnest(lots, observed, said_at, seqs, sources, capacities, opens, frees, bounds, states, by_class,
                              queues, resets, dirts, doubts, codes)
