@@ -131,14 +131,21 @@ async def _take(path: str, body: bytes, wired: Wiring) -> dict[str, object]:
     wired.measures.heard(reporter.source.source_id, wired.clock.now())
     if isinstance(received.upload, Dropped):
         return dropped_answer()
-    registered, reporter = await wired.sources.with_lots(registered, reporter, [received.upload.lot_code])
-    lot_id = registered.find_lot(reporter, received.upload.lot_code)
+    with wired.admission.admitted(reporter.source.source_id, len(body)):
+        return await _find_and_keep(received.upload, registered, reporter, wired)
+
+
+async def _find_and_keep(
+    upload: Upload, registered: Registered, reporter: Reporter, wired: Wiring
+) -> dict[str, object]:
+    registered, reporter = await wired.sources.with_lots(registered, reporter, [upload.lot_code])
+    lot_id = registered.find_lot(reporter, upload.lot_code)
     if lot_id is None:
-        code = registered.why_not(received.upload.lot_code)
+        code = registered.why_not(upload.lot_code)
         if code == "unknown_lot":
-            _note_stranger(received.upload, reporter.source.source_id, wired)
+            _note_stranger(upload, reporter.source.source_id, wired)
         return _refused(code, wired)
-    return await _keep(received.upload, lot_id, registered, reporter, wired)
+    return await _keep(upload, lot_id, registered, reporter, wired)
 
 
 async def _read(path: str, body: bytes, wired: Wiring) -> tuple[Registered, Received]:

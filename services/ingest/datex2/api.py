@@ -8,8 +8,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import UNSET
 
-from bowei.domain.lots import SourceId
-from bowei.domain.observations import Outcome
+from bowei.domain.observations import Outcome, Verdict
 from bowei.domain.problems import Refused
 from bowei.observability.bodies import RequestLimits
 from bowei.observability.problems import problem_responses
@@ -21,6 +20,7 @@ from services.ingest.wiring import Wired
 
 router = APIRouter(prefix="/v1", tags=["reports"])
 
+_RECORDS_AT_ONCE = 500
 _XML = ("application/xml", "text/xml")
 LIMITS: Mapping[str, RequestLimits] = MappingProxyType(
     {"/v1/datex2/": RequestLimits(body_bytes=2 * 1024 * 1024, content_types=_XML, strict_json=False)}
@@ -89,8 +89,13 @@ async def report_datex2_status(source_id: str, request: Request, wired: Wired) -
     _, reporter = await wired.sources.reporter_of(request.headers.get("authorization"))
     if reporter.source.source_id != source_id:
         raise Refused("not_allowed")
-    readings = read_status(await request.body())
-    verdicts = await wired.intake.take(SourceId(source_id), readings, way=Way.DATEX2)
+    body = await request.body()
+    verdicts: list[Verdict] = []
+    with wired.admission.admitted(reporter.source.source_id, len(body)):
+        readings = read_status(body)
+        for start in range(0, len(readings), _RECORDS_AT_ONCE):
+            batch = readings[start : start + _RECORDS_AT_ONCE]
+            verdicts += await wired.intake.take(reporter.source.source_id, batch, way=Way.DATEX2)
     results = [
         ItemResult(
             result=verdict.outcome,

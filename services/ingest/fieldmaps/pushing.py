@@ -75,10 +75,12 @@ class Push:
             raise Refused("replayed")
         if met is Met.SAME:
             return Taken()
-        readings = await self._read(body, wired)
         verdicts: list[Verdict] = []
-        for start in range(0, len(readings), ITEMS_AT_ONCE):
-            verdicts += await wired.intake.take(self.source_id, readings[start : start + ITEMS_AT_ONCE], way=Way.PUSH)
+        with wired.admission.admitted(self.source_id, len(body)):
+            readings = await self._read(body, wired)
+            for start in range(0, len(readings), ITEMS_AT_ONCE):
+                batch = readings[start : start + ITEMS_AT_ONCE]
+                verdicts += await wired.intake.take(self.source_id, batch, way=Way.PUSH)
         if nonce is not None:
             self.replays.taken(nonce, body, now)
         return Taken(readings, verdicts)

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import UNSET, Struct, UnsetType
 
+from bowei.domain.lots import SourceId
 from bowei.domain.observations import Outcome
 from bowei.domain.problems import Refused
 from bowei.observability.problems import problem_responses
@@ -67,8 +68,10 @@ async def report_uplink(source_id: str, request: Request, wired: Wired) -> Respo
     if webhook is None:
         raise Refused("unknown_source")
     webhook.check(request.headers.get(webhook.header))
-    uplink = read_uplink(await request.body())
-    [verdict] = await webhook.sensing.take([uplink])
+    body = await request.body()
+    with wired.admission.admitted(SourceId(source_id), len(body)):
+        uplink = read_uplink(body)
+        [verdict] = await webhook.sensing.take([uplink])
     result = UplinkResult(
         verdict.outcome,
         uplink.device_id if isinstance(uplink, Uplink) else UNSET,

@@ -101,11 +101,13 @@ async def _take(request: Request, wired: Wiring) -> dict[str, object]:
     source_id = reporter.source.source_id
     if source_id != user:
         raise Refused("key_wrong")
-    items = [read_item(one) for one in _items_in(await request.body())]
-    now = [item.realtime for item in items if item.realtime is not None]
+    body = await request.body()
     verdicts: list[Verdict] = []
-    for start in range(0, len(now), _ITEMS_AT_ONCE):
-        verdicts += await wired.intake.take(source_id, now[start : start + _ITEMS_AT_ONCE], way=Way.PARKAPI)
+    with wired.admission.admitted(source_id, len(body)):
+        items = [read_item(one) for one in _items_in(body)]
+        now = [item.realtime for item in items if item.realtime is not None]
+        for start in range(0, len(now), _ITEMS_AT_ONCE):
+            verdicts += await wired.intake.take(source_id, now[start : start + _ITEMS_AT_ONCE], way=Way.PARKAPI)
     return _answer(items, verdicts, source_id)
 
 
