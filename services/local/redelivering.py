@@ -18,8 +18,10 @@ from bowei.records.clock import WrongMark, open_clock
 from bowei.records.connecting import UnsafeServer, connect, disconnect
 from bowei.records.failures import StoreFailure
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
+from bowei.records.postgres_quality import PostgresQualityBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from services.ingest.doubting import Facts
 from services.ingest.intake import Intake
 from services.ingest.letter_readers import LETTER_READERS
 from services.ingest.measures import Measures
@@ -60,9 +62,12 @@ async def redeliver_letters(
         journal, letters = PostgresReportJournal(pool), PostgresDeadLetters(pool)
         live_state = RedisLiveState.connect(settings.redis_url)
         stack.push_async_callback(live_state.close)
-        sources, measures = Sources(PostgresRegister(pool)), Measures(CollectorRegistry())
+        facts, measures = Facts(PostgresQualityBook(pool)), Measures(CollectorRegistry())
+        sources = Sources(PostgresRegister(pool), also_read=facts.read)
         missed: list[None] = []
-        receiving = Receiving(journal, live_state, clock, measures, copy_again=lambda: missed.append(None))
+        receiving = Receiving(
+            journal, live_state, clock, measures, copy_again=lambda: missed.append(None), facts_of=facts.of
+        )
         # No letters for the intake: a letter that can't be meant yet must not beget another.
         intake = Intake(receiving, sources, clock, measures, settings.plate_key)
         return await Redelivering(letters, intake, sources, LETTER_READERS).run(

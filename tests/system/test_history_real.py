@@ -169,8 +169,9 @@ async def test_ingest_keeps_history_and_the_command_delivers_letters(
         assert await _redeliver(stores, "--dry-run") == (0, "would be delivered\t1")
         assert await _redeliver(stores, "--source", "malls", "--reason", "unknown_lot") == (0, "delivered\t1")
         assert await _redeliver(stores) == (0, "delivered\t0")
-        [kept] = await query(database, "SELECT free FROM bowei.report WHERE lot_id = 'later'")
-        assert kept["free"] == 7
+        [kept] = await query(database, "SELECT free, doubt, said_at FROM bowei.report WHERE lot_id = 'later'")
+        # What was learned of the lot is heeded: nobody trusts it yet, and its clock stands, so receipt is its time.
+        assert (kept["free"], kept["doubt"], kept["said_at"]) == (7, "probation", at)
         metrics = (await ingest.client.get("/metrics")).text
         assert "bowei_ingest_keeping 1.0" in metrics
 
@@ -182,7 +183,8 @@ async def _register_later(database_url: str) -> None:
         mall = (await register.directory()).lots[MALL]
         await register.put_lots([replace(mall, lot_id=LotId("later"))])
         [malls] = [one for one in await register.sources() if one.source_id == "malls"]
-        await register.put_sources([replace(malls, lots=(*malls.lots, ("later", LotId("later"))))])
+        await register.put_sources([replace(malls, trusted=False, lots=(*malls.lots, ("later", LotId("later"))))])
+        await pool.execute("UPDATE bowei.lot_quality SET frozen_clock = true WHERE lot_id = 'later'")
     finally:
         await pool.close()
 
