@@ -43,6 +43,7 @@ from bowei.records.registering import Source, UnknownReference
 
 _LOOKED_AT_MOST = timedelta(days=1)
 _FIRST_GAP = timedelta(seconds=60)
+_NOT_BY_COUNTING = frozenset({Doubt.PROBATION, Doubt.SUSPENDED, Doubt.COMMS_LOST})
 
 
 def enrol(world: InMemoryRecords, sources: Sequence[Source]) -> None:
@@ -88,8 +89,15 @@ def renew_doubts(world: InMemoryRecords, lot_ids: Iterable[LotId]) -> dict[LotId
             )
             quality.doubt, quality.doubt_since = became, None if became is None else world.now
             changed[lot_id] = became
-            world.doubt(lot_id, None if became is None else Doubt(became))
+        if lot_id in changed or _missed(world, lot_id):
+            world.doubt(lot_id, world.known_doubt(lot_id))
     return changed
+
+
+def _missed(world: InMemoryRecords, lot_id: LotId) -> bool:
+    """Say whether a lot's report missed a doubt, or its end; what a count by hand ended is left alone."""
+    report, known = world.reports.get(lot_id), world.known_doubt(lot_id)
+    return report is not None and report.doubt is not known and not _NOT_BY_COUNTING.isdisjoint({report.doubt, known})
 
 
 def _link_lost(world: InMemoryRecords, source_id: SourceId, lot_id: LotId) -> bool:

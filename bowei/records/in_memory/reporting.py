@@ -55,7 +55,8 @@ class InMemoryReportJournal(ReportJournal):
     def _believed(self, judged: Judged, last: Report | None) -> Report:
         said, said_at = judged.taken, judged.observation.observed_at
         usual_gap = _FIRST_GAP
-        doubt, revision = judged.doubt, int(judged.doubt is not None)
+        doubt = judged.doubt or self._records.known_doubt(said.lot_id)
+        revision = int(doubt is not None)
         if last is not None:
             doubt, revision = last.doubt, last.revision
             if said.reset and doubt in ENDED_BY_COUNTING:

@@ -114,6 +114,11 @@ class InMemoryRecords:
         """Give what is kept of a lot's quality."""
         return self.qualities.setdefault(lot_id, KeptQuality())
 
+    def known_doubt(self, lot_id: LotId) -> Doubt | None:
+        """Give what is known against a lot, whether or not it reported."""
+        quality = self.qualities.get(lot_id)
+        return None if quality is None or quality.doubt is None else Doubt(quality.doubt)
+
     def doubt(self, lot_id: LotId, doubt: Doubt | None) -> Report | None:
         """Doubt a lot's newest report, or (None) doubt it no more; give the report."""
         last = self.reports.get(lot_id)

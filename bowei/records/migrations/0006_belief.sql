@@ -22,10 +22,16 @@ ALTER TABLE bowei.report
 
 ALTER TABLE bowei.passage ADD COLUMN shared boolean NOT NULL DEFAULT false;
 
+-- What the record itself knows against lots: nothing yet; 0007 has it look where trust is kept.
+CREATE FUNCTION bowei.known_doubts(lots text[]) RETURNS TABLE (lot_id text, doubt text) LANGUAGE sql STABLE AS $$
+    SELECT NULL::text, NULL::text WHERE false
+$$;
+
 -- Record a round of observations, each lot at most once, already judged (`codes`: why it is not believed, or null):
 -- what was said to `observation`, what is believed of it to `report`. `dirts` are array literals.
 -- Order is by (observed_at, seq); the same second without a seq is a duplicate if equal, else the later received wins.
--- A doubt comes with a lot's first report only; later ones leave it, but a count by hand ends what it puts right.
+-- A doubt comes with a lot's first report only, from who judged it or from the record itself; later ones leave it, but
+-- a count by hand ends what it puts right. Rows are locked in the order of "C", as everywhere.
 --   outcomes: applied | stale | duplicate | quarantined
 CREATE FUNCTION bowei.record_observations(
     lots text[], observed timestamptz[], said_at timestamptz[], seqs bigint[], sources text[],
@@ -44,12 +50,14 @@ BEGIN
         observed := ARRAY(SELECT least(s.o, latest) FROM unnest(observed) WITH ORDINALITY AS s (o, i) ORDER BY s.i);
     END IF;
     WITH said AS (
-        SELECT * FROM unnest(lots, observed, said_at, seqs, sources, capacities, opens, frees, bounds, states, by_class,
-                             queues, resets, dirts, doubts, codes)
+        SELECT s.*, coalesce(s.said_doubt, k.doubt) AS doubt
+        FROM unnest(lots, observed, said_at, seqs, sources, capacities, opens, frees, bounds, states, by_class,
+                    queues, resets, dirts, doubts, codes)
             AS s (lot_id, observed_at, said_at, seq, source_id, capacity, open, free, bound, state, free_by_class,
-                  queue_vehicles, reset, dirt, doubt, code)
+                  queue_vehicles, reset, dirt, said_doubt, code)
+        LEFT JOIN bowei.known_doubts(lots) AS k ON k.lot_id = s.lot_id
         WHERE s.code IS NULL
-        ORDER BY s.lot_id
+        ORDER BY s.lot_id COLLATE "C"
     ), written AS (
         INSERT INTO bowei.report AS r (lot_id, observed_at, said_at, seq, received_at, source_id, capacity, open, free,
                                        bound, state, free_by_class, queue_vehicles, reset, dirt, doubt, revision,

@@ -206,13 +206,23 @@ $$;
 
 -- ------------------------------------------------------------------------------------------------------ what follows
 
+-- What the record knows against lots, for reports that come first: whoever recorded them may not have known it yet.
+CREATE OR REPLACE FUNCTION bowei.known_doubts(lots text[]) RETURNS TABLE (lot_id text, doubt text)
+LANGUAGE sql STABLE AS $$
+    SELECT k.lot_id, k.doubt FROM bowei.lot_quality k WHERE k.lot_id = ANY (lots) AND k.doubt IS NOT NULL
+$$;
+
 -- Say anew why nothing of these lots is offered, or that nothing stands against it; give the lots where that changed.
 --   a person who vouches for a lot, whatever the rules find > trust below live > a lost link > a finding
 -- The trust of a lot is the worst of those who may report it and of their lots, without sources that are refused.
+-- A report that was recorded while a doubt changed may have missed it: it is put right as well, and not given. What a
+-- count by hand ended is left alone.
 CREATE FUNCTION bowei.renew_doubts(lots text[]) RETURNS TABLE (lot_id text, doubt text) LANGUAGE plpgsql AS $$
 DECLARE
     ids text[];
     doubts text[];
+    told_ids text[];
+    told text[];
 BEGIN
     INSERT INTO bowei.lot_quality AS k (lot_id)
         SELECT u FROM unnest(lots) AS u JOIN bowei.lot l ON l.lot_id = u ORDER BY u
@@ -250,11 +260,16 @@ BEGIN
             SELECT bowei.now(), c.lot_id, 'doubt', c.was, c.became FROM changed c ORDER BY c.lot_id
     )
     SELECT array_agg(c.lot_id ORDER BY c.lot_id), array_agg(c.became ORDER BY c.lot_id) INTO ids, doubts FROM changed c;
+    SELECT array_agg(k.lot_id ORDER BY k.lot_id), array_agg(k.doubt ORDER BY k.lot_id) INTO told_ids, told
+    FROM bowei.lot_quality k LEFT JOIN bowei.report r USING (lot_id)
+    WHERE k.lot_id = ANY (lots) AND (
+        k.lot_id = ANY (ids) OR r.doubt IS DISTINCT FROM k.doubt AND r.lot_id IS NOT NULL AND (
+            k.doubt IN ('probation', 'suspended', 'comms_lost') OR r.doubt IN ('probation', 'suspended', 'comms_lost')));
     -- One after the other, in the order in which reports are recorded.
-    FOR i IN 1 .. coalesce(cardinality(ids), 0) LOOP
-        PERFORM bowei.set_doubt(ids[i], doubts[i]);
+    FOR i IN 1 .. coalesce(cardinality(told_ids), 0) LOOP
+        PERFORM bowei.set_doubt(told_ids[i], told[i]);
     END LOOP;
-    IF ids IS NOT NULL THEN
+    IF told_ids IS NOT NULL THEN
         PERFORM pg_notify('bowei_doubted', '');
     END IF;
     RETURN QUERY SELECT u.* FROM unnest(ids, doubts) AS u;
