@@ -32,3 +32,5 @@ class Heartbeat:
     at: datetime
     lot_id: LotId | None = None
     sign: Sign = Sign.HEARTBEAT
+    habit: bool = True
+    """Whether it comes every HEARTBEAT_GAP: a link that showed life at other times is not lost by its silence."""

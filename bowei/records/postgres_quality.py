@@ -173,7 +173,7 @@ class PostgresQualityBook(QualityBook):
         for one in sorted(heard, key=lambda sign: sign.at):
             key = (one.source_id, one.lot_id or "")
             times = newest[key][1] if key in newest else 0
-            newest[key] = (one, times + (one.sign is Sign.HEARTBEAT))
+            newest[key] = (one, times + (one.sign is Sign.HEARTBEAT and one.habit))
         signs = [one for one, _ in newest.values()]
         async with acquired(self._pool) as connection:
             with translated():

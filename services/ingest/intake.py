@@ -113,9 +113,9 @@ class Intake:
                 verdicts[place] = verdict
         await self._receiving.heartbeats(
             [
-                Heartbeat(source_id, one.reading.at or self._clock.now(), one.lot_id, one.reading.sign)
+                Heartbeat(source_id, life.at or self._clock.now(), one.lot_id, life.sign, life.habit)
                 for one in found
-                if isinstance(one.reading, LifeReading)
+                if isinstance(life := one.reading, LifeReading)
             ]
         )
         await self._keep_unknown(source_id, readings, verdicts, way, received_at)

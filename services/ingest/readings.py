@@ -56,6 +56,9 @@ class LifeReading:
     lot_code: str | None
     sign: Sign
     at: datetime | None = None
+    """None: no time of its own is said, and the time of receipt is taken."""
+    habit: bool = True
+    """Whether it comes as often as equipment shows life: see `Heartbeat`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,20 @@ async def test_who_never_sends_heartbeats_or_reports_all_the_same_is_not_lost(bl
     assert await block.stores.quality.watch_links() == {}
 
 
+async def test_signs_that_come_as_they_please_make_no_habit(block: Block) -> None:
+    """Shows that a feed asked every five minutes is not lost in between; but its end, said aloud, is heard."""
+    await enrol(block, MALL)
+    for _ in range(5):
+        await block.pass_time(minutes=5)
+        seen = Heartbeat(SOURCE, block.now, None, habit=False)
+        assert await block.stores.quality.note_signs([seen, seen]) == {}
+        await block.pass_time(minutes=4)
+        assert await block.stores.quality.watch_links() == {}
+    assert await beat(block, Sign.COMMS_LOST, None) == {MALL: "comms_lost"}
+    await block.pass_time(minutes=1)
+    assert await block.stores.quality.note_signs([Heartbeat(SOURCE, block.now, None, habit=False)]) == {MALL: None}
+
+
 async def test_a_sign_that_comes_late_changes_nothing(block: Block) -> None:
     """Shows that a loss that was buffered on its way does not undo the life that was shown since."""
     await enrol(block, MALL)

@@ -130,6 +130,17 @@ async def test_sensors_that_fell_silent_are_not_counted(world: IngestWorld) -> N
     assert world.records.observations[-1][0].observation.dirt == {Dirt.GAP}
 
 
+async def test_a_lot_is_not_lost_because_its_sensors_speak_a_few_times_a_day(world: IngestWorld) -> None:
+    """Each sensor's own silence is watched by the hour; their signs are no habit of the lot's."""
+    for f_cnt in range(1, 6):
+        assert await result(world, "nps-1", "AQ==", port=2, f_cnt=f_cnt, after_s=f_cnt * 600 - 600) == ("applied", None)
+        await world.notes.write()
+        world.step(600)
+        assert await world.quality.watch_links() == {}
+    (link,) = (await world.quality.city()).links
+    assert (link.lot_id, link.lost_since) == (EMPORIUM, None)
+
+
 @pytest.mark.parametrize(
     ("device", "more", "code"),
     [

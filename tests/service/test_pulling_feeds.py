@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
@@ -76,7 +77,12 @@ async def pulled(
     """Pull a server that answers so."""
     async with ingest() as world, feed_server(answer) as server:
         receiving = Receiving(
-            world.journal, world.live, world.clock, world.measures, copy_again=world.copying.copy_again
+            world.journal,
+            world.live,
+            world.clock,
+            world.measures,
+            copy_again=world.copying.copy_again,
+            note_signs=world.notes.signs,
         )
         sources = Sources(world.register, monotonic=lambda: world.monotonic_s)
         intake = Intake(receiving, sources, world.clock, world.measures, None)
@@ -121,6 +127,18 @@ async def test_what_did_not_change_is_asked_for_once_and_is_a_sign_of_life() -> 
         assert await one.world.metric('bowei_ingest_signs_total{sign="heartbeat"}') == 2
         heard = await one.world.metric('bowei_ingest_source_last_heard_timestamp_seconds{source="malls"}')
         assert heard == one.world.clock.now().timestamp()
+
+
+async def test_a_feed_that_is_pulled_now_and_then_is_not_lost_in_between() -> None:
+    """That nobody asked for a while is no silence of the feed's."""
+    async with pulled(if_changed(publication(118), '"v1"')) as one:
+        for _ in range(5):
+            await one.result()
+            await one.world.notes.write()
+            one.world.step(300)
+            assert await one.world.quality.watch_links() == {}
+        (link,) = (await one.world.quality.city()).links
+        assert link.last_at == one.world.clock.now() - timedelta(seconds=300)
 
 
 async def test_a_server_without_conditions_costs_no_second_reading() -> None:

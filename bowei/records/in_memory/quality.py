@@ -216,7 +216,7 @@ class InMemoryQuality(QualityBook, QualityDesk):
             link = world.links.setdefault(key, KeptLink(one.at))
             if one.at < link.last_at:
                 continue
-            link.times += one.sign is Sign.HEARTBEAT
+            link.times += one.sign is Sign.HEARTBEAT and one.habit
             lost = one.sign is Sign.COMMS_LOST
             if not lost:
                 link.last_at = one.at

@@ -82,7 +82,7 @@ class Sensing:
         codes = {one.sign.lot_id: one.group.lot for one in sensed}
         counts: list[Reading] = [self._count(codes[lot_id], count) for lot_id, count in noted.counts.items()]
         beats = [
-            LifeReading(one.group.lot, Sign.HEARTBEAT, one.sign.said_at)
+            LifeReading(one.group.lot, Sign.HEARTBEAT, one.sign.said_at, habit=False)
             for one, outcome in zip(sensed, noted.outcomes, strict=True)
             if one.event is SpaceEvent.HEARTBEAT and outcome is Outcome.APPLIED
         ]

@@ -101,7 +101,7 @@ class FeedPulling:
             raise PullFailed(Failure.UNREADABLE, ": ".join(filter(None, (refused.code, said)))) from refused
         readings = [self._named(reading) for reading in pulled.readings]
         verdicts: list[Verdict] = []
-        for batch in _batches([*await self._wanted(readings), LifeReading(None, Sign.HEARTBEAT)]):
+        for batch in _batches([*await self._wanted(readings), LifeReading(None, Sign.HEARTBEAT, habit=False)]):
             verdicts += await self._intake.take(self._source_id, batch, way=Way.PULL)
         self._check(readings, verdicts, pulled)
         self._pulls.taken(pulled)
