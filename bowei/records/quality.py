@@ -164,7 +164,10 @@ class QualityBook(Protocol):
         ...
 
     async def note_signs(self, heard: Sequence[Heartbeat]) -> Mapping[LotId, str | None]:
-        """Note signs of life, and of its end; gives as `assess`. Signs of unregistered sources are dropped."""
+        """Note signs of life, and of its end; gives as `assess`.
+
+        Signs of unregistered sources are dropped, and those of a time that is still to come are of now.
+        """
         ...
 
     async def watch_links(self) -> Mapping[LotId, str | None]:

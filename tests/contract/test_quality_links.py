@@ -88,6 +88,19 @@ async def test_signs_that_come_as_they_please_make_no_habit(block: Block) -> Non
     assert await block.stores.quality.note_signs([Heartbeat(SOURCE, block.now, None, habit=False)]) == {MALL: None}
 
 
+async def test_a_sign_from_the_future_is_of_now(block: Block) -> None:
+    """Shows that a sender whose clock runs ahead can't be alive in advance, nor deaf to what it says next."""
+    await enrol(block, MALL)
+    for _ in range(3):
+        assert await block.stores.quality.note_signs([Heartbeat(SOURCE, block.now + 9 * MINUTE, MALL)]) == {}
+    (link,) = (await block.stores.quality.city()).links
+    assert link.last_at == block.now
+    await block.pass_time(minutes=2)
+    assert await block.stores.quality.watch_links() == {MALL: "comms_lost"}
+    assert await beat(block) == {MALL: None}
+    assert await beat(block, Sign.COMMS_LOST) == {MALL: "comms_lost"}
+
+
 async def test_a_sign_that_comes_late_changes_nothing(block: Block) -> None:
     """Shows that a loss that was buffered on its way does not undo the life that was shown since."""
     await enrol(block, MALL)

@@ -134,6 +134,17 @@ async def test_a_heartbeat_is_a_sign_of_the_lot_s_life() -> None:
         assert await world.metric('bowei_ingest_signs_total{sign="heartbeat"}') == 1
 
 
+@pytest.mark.parametrize("off_s", [-60, 60])
+async def test_a_heartbeat_is_of_the_instant_at_which_it_came(off_s: int) -> None:
+    """Proves that a lot is not taken for lost, or for alive, because its clock is off by a minute."""
+    async with ingest(citybrain=True) as world:
+        beat = {"parkingCode": "330106", "uploadTime": written(NOW + timedelta(seconds=off_s))}
+        assert (await world.upload("/tcjg/api/uploadHeartbeat", beat))["resultCode"] == 200
+        await world.notes.write()
+        (link,) = (await world.quality.city()).links
+        assert link.last_at == NOW
+
+
 def _asks(day: str, kind: int) -> dict[str, object]:
     return {"parkingCode": "330106", "accountDate": day, "type": kind, "uploadTime": written(NOW)}
 

@@ -1,7 +1,7 @@
 """Field maps: a document becomes readings, item by item, and a map that can't be meant is refused in words."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -173,6 +173,15 @@ def test_a_sign_of_life_says_nothing_of_spaces(tmp_path: Path) -> None:
     assert read(field_map, {"id": 1, "up": 1}) == [LifeReading("1", Sign.HEARTBEAT)]
     assert read(field_map, {"up": 0, "at": "2026-03-02T01:00:00Z"}) == [LifeReading(None, Sign.COMMS_LOST, NOW)]
     assert read(field_map, {"id": 1, "up": 2}) == [Unmeant("unknown_option", "sign", "1")]
+
+
+def test_the_time_of_a_count_is_none_of_the_sign_of_life_beside_it(tmp_path: Path) -> None:
+    """Proves that life is dated by its receipt, unless the map says where its own time stands."""
+    field_map = a_map(tmp_path, f"{HEAD}messages: [{{lot: id, observed_at: at, counts: {{free: free}}, life: {{}}}}]")
+    count, life = read(field_map, {"id": 1, "at": "2026-03-02T00:40:00Z", "free": 3})
+    assert isinstance(count, CountReading)
+    assert count.observed_at == NOW - timedelta(minutes=20)
+    assert life == LifeReading("1", Sign.HEARTBEAT)
 
 
 def test_each_kind_of_message_has_its_own_meaning(tmp_path: Path) -> None:

@@ -212,16 +212,16 @@ class InMemoryQuality(QualityBook, QualityDesk):
         for one in sorted(heard, key=lambda sign: sign.at):
             if one.source_id not in world.sources:
                 continue
-            key = (one.source_id, one.lot_id)
-            link = world.links.setdefault(key, KeptLink(one.at))
-            if one.at < link.last_at:
+            key, at = (one.source_id, one.lot_id), min(one.at, world.now)
+            link = world.links.setdefault(key, KeptLink(at))
+            if at < link.last_at:
                 continue
             link.times += one.sign is Sign.HEARTBEAT and one.habit
             lost = one.sign is Sign.COMMS_LOST
             if not lost:
-                link.last_at = one.at
+                link.last_at = at
             if lost is (link.lost_since is None):
-                touched |= self._turn(key, link, one.at if lost else None, {})
+                touched |= self._turn(key, link, at if lost else None, {})
         return renew_doubts(world, touched)
 
     @override

@@ -275,14 +275,14 @@ BEGIN
     RETURN QUERY SELECT u.* FROM unnest(ids, doubts) AS u;
 END $$;
 
--- Note signs of life, or of its end; give the lots whose link was lost or came back by them.
+-- Note signs of life, or of its end; give the lots whose link was lost or came back by them. A time ahead of ours is now.
 CREATE FUNCTION bowei.note_signs(sources text[], lots text[], ats timestamptz[], signs text[], times_heard integer[])
 RETURNS text[] LANGUAGE plpgsql AS $$
 DECLARE
     touched text[];
 BEGIN
     WITH said AS (
-        SELECT u.source_id, u.lot_id, u.at, u.sign, u.times
+        SELECT u.source_id, u.lot_id, least(u.at, bowei.now()) AS at, u.sign, u.times
         FROM unnest(sources, lots, ats, signs, times_heard) AS u (source_id, lot_id, at, sign, times)
         JOIN bowei.source s USING (source_id)
         ORDER BY u.source_id, u.lot_id

@@ -166,7 +166,7 @@ async def _keep(
     if isinstance(upload, UidRequest):
         return uids_answer(await wired.uploads.uids(upload, lot_id))
     if isinstance(upload, Heartbeat):
-        await wired.uploads.heard(upload, lot_id, reporter.source.source_id)
+        await wired.uploads.heard(lot_id, reporter.source.source_id, received_at=wired.clock.now())
         return accepted_answer()
     if isinstance(upload, CheckRecord):
         tally = (upload.day, upload.arrived_count, upload.left_count)

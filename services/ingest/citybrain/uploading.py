@@ -23,7 +23,6 @@ from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
 from bowei.domain.plates import plate_hash
 from services.ingest.citybrain.fields import CHINA_TIME
 from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts, ParkingState, StayKind, UidRequest
-from services.ingest.citybrain.messages import Heartbeat as CityBrainHeartbeat
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
 from services.ingest.citybrain.receiving import UPLOAD_WINDOW
 from services.ingest.measures import Measures, Way
@@ -82,9 +81,9 @@ class Uploads:
             self._ahead[reported.lot_id] = (reported.upload.uploaded_at, reported.upload.counts)
         return verdict
 
-    async def heard(self, beat: CityBrainHeartbeat, lot_id: LotId, source_id: SourceId) -> None:
-        """Note that a lot is there."""
-        await self._receiving.heartbeats([Heartbeat(source_id, beat.uploaded_at, lot_id)])
+    async def heard(self, lot_id: LotId, source_id: SourceId, *, received_at: datetime) -> None:
+        """Note that a lot is there: by our time, for its own clock may be off by more than a heartbeat."""
+        await self._receiving.heartbeats([Heartbeat(source_id, received_at, lot_id)])
 
     async def uids(self, asked: UidRequest, lot_id: LotId) -> Sequence[str]:
         """Give the uids of the cars of one Beijing day that were recorded, so that the lot sends the others again.

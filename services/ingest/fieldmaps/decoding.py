@@ -56,7 +56,7 @@ def meanings(
     if message.counts is not None and code is not None:
         yield _count(said, message, message.counts, whole, code, timed, raw)
     if message.life is not None:
-        yield _life(said, message.life, whole, code, timed)
+        yield _life(said, message.life, whole, code)
 
 
 def _count(
@@ -165,8 +165,8 @@ def _kind(words: list[str | None]) -> PassageKind | None:
     return PassageKind(words[0]) if words and words[0] is not None else None
 
 
-def _life(said: Said, life: LifeIn, whole: MapIn, code: str | None, timed: Timed) -> Reading:
-    at = timed.at if life.at is None else life.at.read(said, whole.timezone).at
+def _life(said: Said, life: LifeIn, whole: MapIn, code: str | None) -> Reading:
+    at = None if life.at is None else life.at.read(said, whole.timezone).at
     if isinstance(life.sign, str):
         return LifeReading(code, Sign(life.sign), at)
     words = life.sign.words(said)
