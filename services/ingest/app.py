@@ -174,7 +174,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             facts_of=facts.of,
             note_signs=note_signs,
         )
-        doubts = ShownDoubts(receiving, facts, show_all=copying.copy_again)
+        doubts = ShownDoubts(facts, show_all=copying.copy_again)
         notes = Notes(quality, doubts, sources, clock, measures)
         assessor = Assessor(
             assessor_leadership(settings.database_url),

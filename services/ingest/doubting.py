@@ -13,11 +13,8 @@ from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId
 from bowei.records.failures import StoreFailure
 from bowei.records.quality import QualityBook
-from services.ingest.receiving import Receiving
 
 READ_EVERY_S = 5.0
-_ONE_BY_ONE_MOST = 50
-"""Of lots whose doubt changed together; more are shown by copying all of the record again."""
 
 _log = logging.getLogger(__name__)
 
@@ -56,18 +53,18 @@ class Facts:
 
 
 class ShownDoubts:
-    """Shows to readers what the record says is doubted."""
+    """Shows to readers what the record says is doubted.
 
-    def __init__(self, receiving: Receiving, facts: Facts, *, show_all: Callable[[], None]) -> None:
-        self._receiving = receiving
+    It writes nothing: the record has a doubt since the commit from which it follows, and another process may have
+    changed it again since.
+    """
+
+    def __init__(self, facts: Facts, *, show_all: Callable[[], None]) -> None:
         self._facts = facts
         self._show_all = show_all
 
     async def tell(self, doubts: Mapping[LotId, str | None]) -> None:
-        """Show it; a lot that never reported has nothing to show. Raises StoreFailure."""
-        await self._facts.read()
-        if len(doubts) > _ONE_BY_ONE_MOST:
+        """Have it shown, as the record says it by then. Raises StoreFailure."""
+        if doubts:
             self._show_all()
-            return
-        for lot_id, doubt in doubts.items():
-            await self._receiving.set_doubt(lot_id, None if doubt is None else Doubt(doubt))
+        await self._facts.read()

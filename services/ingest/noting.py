@@ -34,7 +34,7 @@ class TellsDoubts(Protocol):
     """Shows to readers that nothing of a lot is offered, and why, or (None) that it is again."""
 
     async def tell(self, doubts: Mapping[LotId, str | None]) -> None:
-        """Show it; a lot that never reported has nothing to show. Raises StoreFailure."""
+        """Have it shown; a lot that never reported has nothing to show. Raises StoreFailure."""
         ...
 
 

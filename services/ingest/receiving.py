@@ -18,7 +18,6 @@ from datetime import datetime
 
 from bowei.domain.believing import NOTHING_LEARNED, Claim, Known, LotFacts, claimed, judge
 from bowei.domain.clock import Clock
-from bowei.domain.dirt import Doubt
 from bowei.domain.heartbeats import Heartbeat, Sign
 from bowei.domain.lots import LotId
 from bowei.domain.observations import FUTURE_TOLERANCE, Observation, Outcome, Passage, PassageKind, Verdict
@@ -123,13 +122,6 @@ class Receiving:
     ) -> Sequence[str]:
         """Give the ids of a lot's recorded passages in one direction with since <= passed_at < until."""
         return await self._journal.passage_ids(lot_id, kind, since, until, most=most)
-
-    async def set_doubt(self, lot_id: LotId, doubt: Doubt | None) -> None:
-        """Doubt a lot's reports, or (None) doubt them no more: recorded, then shown at once."""
-        report = await self._journal.set_doubt(lot_id, doubt)
-        if report is not None:
-            self._keep(lot_id, report)
-            await self._show({lot_id: report})
 
     async def heartbeats(self, heard: Sequence[Heartbeat]) -> None:
         """Take in signs of life, and of its end."""
@@ -259,4 +251,4 @@ def _unrecorded(judged: Judged, last: Report | None, now: datetime) -> Report:
     )
     if last is None:
         return report
-    return replace(report, usual_gap=last.usual_gap, doubt=last.doubt, revision=last.revision)
+    return replace(report, usual_gap=last.usual_gap, revision=last.revision)

@@ -221,7 +221,7 @@ class IngestWorld:
             return None
 
         sources = Sources(self.register, also_read=facts.read, monotonic=lambda: self.monotonic_s)
-        doubts = ShownDoubts(receiving, facts, show_all=self.copying.copy_again)
+        doubts = ShownDoubts(facts, show_all=self.copying.copy_again)
         self.notes = Notes(self.quality, doubts, sources, self.clock, measures)
         self.assessor = Assessor(
             Nobody(),

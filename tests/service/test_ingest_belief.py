@@ -6,7 +6,7 @@ import pytest
 
 from bowei.domain.believing import NOTHING_LEARNED, LotFacts
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.lots import LotId, SourceId
+from bowei.domain.lots import SourceId
 from bowei.domain.observations import Bound, LotState, Outcome, Verdict
 from bowei.records.failures import StoreAway
 from services.ingest.intake import Intake
@@ -25,13 +25,14 @@ class Feed:
 
     def __init__(self, world: IngestWorld, facts: LotFacts = NOTHING_LEARNED) -> None:
         self.world = world
+        self.facts = facts
         self.receiving = Receiving(
             world.journal,
             world.live,
             world.clock,
             world.measures,
             copy_again=world.copying.copy_again,
-            facts_of=lambda lot_id: facts if lot_id == MALL else NOTHING_LEARNED,
+            facts_of=lambda lot_id: self.facts if lot_id == MALL else NOTHING_LEARNED,
         )
         sources = Sources(world.register, monotonic=lambda: world.monotonic_s)
         self.intake = Intake(self.receiving, sources, world.clock, world.measures, None)
@@ -127,49 +128,27 @@ async def test_what_was_learned_of_a_lot_goes_into_every_verdict() -> None:
         assert await feed.shown() == (1, Bound.AT_LEAST, Doubt.PROBATION)
 
 
-async def test_a_doubt_is_shown_at_once_and_taken_back_at_once() -> None:
-    """Nobody waits for the lot's next report; a doubt of a silent lot is no news."""
-    async with ingest() as world:
-        feed = Feed(world)
-        await feed.receiving.set_doubt(LotId("office"), Doubt.STUCK)
-        await feed.says(CountReading("1001", NOW, free=118))
-        await feed.receiving.set_doubt(MALL, Doubt.STUCK)
-        assert await feed.shown() == (118, Bound.EXACT, Doubt.STUCK)
-        await feed.receiving.set_doubt(MALL, None)
-        assert await feed.shown() == (118, Bound.EXACT, None)
-
-
-async def test_a_doubt_that_could_not_be_shown_is_copied_later() -> None:
-    """As any report that could be recorded and not shown."""
-    async with ingest() as world:
-        feed = Feed(world)
-        await feed.says(CountReading("1001", NOW, free=118))
-        await world.copying.look()
-        world.live.away = True
-        await feed.receiving.set_doubt(MALL, Doubt.STUCK)
-        world.live.away = False
-        assert await feed.shown() == (118, Bound.EXACT, None)
-        await world.copying.look()
-        assert await feed.shown() == (118, Bound.EXACT, Doubt.STUCK)
-
-
 async def test_with_the_record_away_a_doubted_lot_stays_doubted() -> None:
     """What is shown without being recorded is believed no more than what was."""
     async with ingest() as world:
         feed = Feed(world)
         await feed.says(CountReading("1001", NOW - MINUTE, free=118))
-        await feed.receiving.set_doubt(MALL, Doubt.STUCK)
+        feed.facts = LotFacts(doubt=Doubt.STUCK)
         world.journal.failing = StoreAway("gone")
         with pytest.raises(StoreAway):
             await feed.says(CountReading("1001", NOW, free=302))
         assert await feed.shown() == (300, Bound.EXACT, Doubt.STUCK)
+        feed.facts = NOTHING_LEARNED
+        with pytest.raises(StoreAway):
+            await feed.says(CountReading("1001", NOW + MINUTE / 4, free=299))
+        assert await feed.shown() == (299, Bound.EXACT, None)
 
 
 async def test_a_count_by_hand_ends_the_doubt_of_a_counter() -> None:
     """Over the native address, as an operator's tool sends it."""
     async with ingest() as world:
         await world.observe(observation(free=118, observed_at="2026-03-02T00:59:00Z"))
-        await Feed(world).receiving.set_doubt(MALL, Doubt.DRIFT)
+        await world.journal.set_doubt(MALL, Doubt.DRIFT)
         await world.observe(observation(free=97, observed_at="2026-03-02T01:00:00Z", reset=True))
         seen = await world.seen()
         assert seen is not None

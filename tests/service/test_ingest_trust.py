@@ -41,7 +41,8 @@ async def quality_of(world: IngestWorld, lot_id: LotId = MALL) -> LotQuality:
 
 
 async def shown_doubt(world: IngestWorld, lot_id: LotId = MALL) -> Doubt | None:
-    """Give why everyone sees that a lot is not believed."""
+    """Give why everyone sees that a lot is not believed, once the copier has looked."""
+    await world.copying.look()
     report = await world.seen(lot_id)
     assert report is not None
     return report.doubt
@@ -112,7 +113,6 @@ async def test_a_stuck_counter_is_found_and_offers_nothing() -> None:
         found = await quality_of(world)
         assert [finding.dirt for finding in found.findings if finding.dirt == "stuck"] == ["stuck"]
         assert found.doubt == "stuck"
-        await world.copying.look()
         assert await shown_doubt(world) is Doubt.STUCK
 
 
@@ -153,6 +153,29 @@ async def test_a_lost_link_doubts_its_lots_at_once_and_life_brings_them_back() -
         world.step(10)
         await sign(world, Sign.COMMS_RESTORED)
         assert await shown_doubt(world) is None
+
+
+async def test_what_is_told_late_changes_nothing_that_the_record_says() -> None:
+    """Proves that a replica that looked before another did can't take a doubt back: telling only shows."""
+    async with ingest() as world:
+        await world.observe(observation())
+        world.step(10)
+        await sign(world, Sign.COMMS_LOST)
+        await world.notes._doubts.tell({MALL: None})
+        assert (await world.journal.reports())[MALL].doubt is Doubt.COMMS_LOST
+        assert await shown_doubt(world) is Doubt.COMMS_LOST
+
+
+async def test_a_doubt_that_could_not_be_shown_is_shown_later() -> None:
+    """Proves that it is enough that the record has it, though the live state is away when it is told."""
+    async with ingest() as world:
+        await world.observe(observation())
+        assert await shown_doubt(world) is None
+        world.step(10)
+        world.live.away = True
+        await sign(world, Sign.COMMS_LOST)
+        world.live.away = False
+        assert await shown_doubt(world) is Doubt.COMMS_LOST
 
 
 async def test_three_missed_heartbeats_lose_a_link() -> None:
