@@ -143,8 +143,8 @@ class PostgresRegister(Register):
                     """
                     SELECT s.*, coalesce(array_agg(ARRAY[l.code, l.lot_id] ORDER BY l.code)
                                          FILTER (WHERE l.code IS NOT NULL), '{}') AS lots,
-                           coalesce((SELECT t.state <> 'probation' FROM bowei.source_trust t
-                                     WHERE t.source_id = s.source_id AND t.lot_id = ''), true) AS trusted
+                           coalesce((SELECT bool_and(t.state <> 'probation') FROM bowei.source_trust t
+                                     WHERE t.source_id = s.source_id), true) AS trusted
                     FROM bowei.source s LEFT JOIN bowei.source_lot l USING (source_id) GROUP BY s.source_id
                     """,
                     timeout=_TIMEOUT_S,

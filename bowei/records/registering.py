@@ -33,7 +33,8 @@ class Source:
     suspended: bool = False
     """Its reports are refused: a person said so."""
     trusted: bool = True
-    """Put so, it is believed at once, and each of its lots; else it earns trust. Given back, it says whether it did."""
+    """Put so, it is believed at once, and each of its lots; else it earns trust. Given back, it says whether all of
+    it did, so that a source that is put as it was given changes nobody's trust."""
     lots: tuple[tuple[str, LotId], ...] = ()
     """Pairs of the source's own code and the lot."""
 

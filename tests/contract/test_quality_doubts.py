@@ -5,9 +5,10 @@ import pytest
 from bowei.domain.agreements import AgreementId
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId, SourceId
+from bowei.domain.trust import TrustState
 from bowei.records.quality import Assessment
-from tests.contract.block import FIRST, MALL, MALL_FIRST, Block, a_lot, lending, on
-from tests.contract.test_quality import enrol
+from tests.contract.block import FIRST, MALL, MALL_FIRST, OFFICE, SOURCE, Block, a_lot, lending, on
+from tests.contract.test_quality import enrol, lot_of, state_of
 
 NEW_LOT, NEW = LotId("new"), SourceId("new")
 NEW_FIRST = AgreementId("new-first")
@@ -50,6 +51,23 @@ async def test_a_report_that_was_recorded_with_a_doubt_that_is_over_is_believed_
     await block.journal.set_doubt(MALL, over)
     assert await block.stores.quality.assess([Assessment(MALL)]) == {}
     assert (await block.journal.reports())[MALL].doubt is None
+
+
+async def test_a_source_that_is_put_as_it_is_given_leaves_its_lots_on_probation(block: Block) -> None:
+    """Shows that to read the register and write it back is no word of trust for a lot that was added since."""
+    await enrol(block, MALL)
+    assert [one.trusted for one in await block.register.sources()] == [True]
+    await enrol(block, MALL, OFFICE, trusted=False)
+    given = await block.register.sources()
+    assert [one.trusted for one in given] == [False]
+    await block.register.put_sources(given)
+    assert (await state_of(block, SOURCE), await state_of(block, SOURCE, OFFICE)) == (
+        TrustState.LIVE,
+        TrustState.PROBATION,
+    )
+    assert (await lot_of(block, OFFICE)).doubt == "probation"
+    await enrol(block, MALL, OFFICE)
+    assert [one.trusted for one in await block.register.sources()] == [True]
 
 
 async def test_a_finding_that_was_put_right_by_hand_is_not_brought_back_by_a_look(block: Block) -> None:

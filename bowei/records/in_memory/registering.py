@@ -90,8 +90,9 @@ class InMemoryRegister(Register):
     @override
     async def sources(self) -> Sequence[Source]:
         world = self._records
+        on_probation = {key[0] for key, trust in world.trusts.items() if trust.state is TrustState.PROBATION}
         return [
-            dataclasses.replace(source, trusted=world.trusts[source.source_id, None].state is not TrustState.PROBATION)
+            dataclasses.replace(source, trusted=source.source_id not in on_probation)
             for source in world.sources.values()
         ]
 
