@@ -23,7 +23,8 @@ from services.ingest.sources import Registered, Sources
 
 WRITE_EVERY_S = 5.0
 SIGNS_MOST, STRANGERS_MOST = 20_000, 2_000
-"""Links and lots that are gathered between two writings; what is beyond waits for the next time it is said."""
+"""Links and lots that are gathered between two writings; what is beyond waits for the next time it is said. The end of
+a link, or its return, is none of these: it is said once, and written at once."""
 _BEATS_MOST = 5
 """Of one link in one writing: enough to tell a habit."""
 
@@ -107,7 +108,7 @@ class Notes:
 
     def _gather(self, one: Heartbeat) -> None:
         key = (one.source_id, one.lot_id)
-        if key not in self._signs and len(self._signs) >= SIGNS_MOST:
+        if one.sign is Sign.HEARTBEAT and key not in self._signs and len(self._signs) >= SIGNS_MOST:
             return
         kept = self._signs.setdefault(key, [])
         if one.sign is Sign.HEARTBEAT and sum(sign.sign is Sign.HEARTBEAT for sign in kept) >= _BEATS_MOST:

@@ -15,6 +15,7 @@ from bowei.records.failures import StoreAway
 from bowei.records.quality import LotQuality
 from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged
+from services.ingest import noting
 from services.ingest.measures import Way
 from services.ingest.noting import STRANGERS_MOST
 from services.ingest.readings import CountReading, LifeReading
@@ -261,6 +262,19 @@ async def test_what_is_noted_is_bounded() -> None:
         assert len(world.notes._strangers) == STRANGERS_MOST
         await world.notes.write()
         assert all(len(one.code) <= 200 for one in (await world.quality.city()).strangers)
+
+
+async def test_the_end_of_a_link_is_heard_however_many_others_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proves that the bound is on heartbeats only: what was acknowledged as lost is not forgotten."""
+    monkeypatch.setattr(noting, "SIGNS_MOST", 1)
+    async with ingest() as world:
+        await world.observe(observation())
+        world.step(10)
+        await sign(world, Sign.HEARTBEAT, EMPORIUM)
+        await sign(world, Sign.HEARTBEAT, MALL)
+        assert list(world.notes._signs) == [(MALLS, EMPORIUM)]
+        await sign(world, Sign.COMMS_LOST, MALL)
+        assert await shown_doubt(world) is Doubt.COMMS_LOST
 
 
 async def test_the_city_is_counted_where_it_is_assessed() -> None:
