@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
+
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SourceId, SpaceClass
 from bowei.domain.places import Point
@@ -116,11 +118,18 @@ async def _furnish(url: str) -> None:
                 for source in range(SOURCES)
             ]
         )
-        async with pool.acquire() as connection:
-            # What autovacuum does within a minute: until then plans are made for empty tables.
-            await connection.execute("ANALYZE")
+        await analyze(url)
     finally:
         await pool.close()
+
+
+async def analyze(url: str) -> None:
+    """Do what autovacuum does within a minute: until then plans are made for empty tables, and kept."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("ANALYZE")
+    finally:
+        await connection.close()
 
 
 def _place(number: int) -> Point:
