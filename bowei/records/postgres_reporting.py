@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import asyncpg
@@ -32,6 +32,9 @@ _RECORD = """
         resets => $22::text::boolean[], dirts => $23::text::text[], raws => $24::text::text[],
         doubts => $25::text::text[], codes => $26::text::text[])
 """
+_COUNTS = 7
+"""How many arrays say what was counted."""
+_EXACT = Bound.EXACT
 _ITEMS_AT_ONCE = 1_000
 _ITEMS_WAITING = 40_000
 _BY_CLASS = msgspec.json.Decoder(dict[SpaceClass, int])
@@ -176,46 +179,85 @@ async def _record_round(
     judged = [flat[position] for position in positions]
     said = [one.observation for one in judged]
     taken = [one.taken for one in judged]
-    counts = _counts(taken)
-    said_counts = counts if all(one is other for one, other in zip(said, taken, strict=True)) else _counts(said)
+    as_said = all(one is other for one, other in zip(said, taken, strict=True))
+    nothing = (None,) * _COUNTS
     rows = await connection.fetch(
         _RECORD,
         array_of_texts([one.lot_id for one in said]),
         array_of_instants([one.observed_at for one in taken]),
-        array_of_instants([one.observed_at for one in said]),
-        array_of_integers([one.seq for one in said]),
+        None if as_said else array_of_instants([one.observed_at for one in said]),
+        _integers([one.seq for one in said]),
         array_of_texts([one.source_id for one in said]),
-        *counts,
-        *said_counts,
-        array_of_integers([one.occupied for one in said]),
-        array_of_texts([one.method for one in said]),
-        array_of_booleans([one.reset for one in said]),
-        array_of_texts([f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else "{}" for one in taken]),
-        array_of_texts([None if one.raw is None else _text(one.raw) for one in said]),
-        array_of_texts([_name(one.doubt) for one in judged]),
-        array_of_texts([one.code for one in judged]),
+        *_counts(taken),
+        *(nothing if as_said else _counts(said, whole=True)),
+        _integers([one.occupied for one in said]),
+        _texts([one.method for one in said]),
+        array_of_booleans([one.reset for one in said]) if any(one.reset for one in said) else None,
+        _texts([f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else None for one in taken]),
+        _texts([None if one.raw is None else _text(one.raw) for one in said]),
+        _texts([_name(one.doubt) for one in judged]),
+        _texts([one.code for one in judged]),
         timeout=_TIMEOUT_S,
     )
-    for row, position in zip(rows, positions, strict=True):
-        answers[position] = Recorded(
-            flat[position].observation.lot_id, _OUTCOMES[row["outcome"]], _report(row["report"])
+    for row, one, position in zip(rows, judged, positions, strict=True):
+        _, outcome, observed_at, received_at, usual_gap, doubt, revision, report = row
+        became = (
+            _applied(one, observed_at, received_at, usual_gap, doubt, revision)
+            if outcome == "applied"
+            else _report(report)
         )
+        answers[position] = Recorded(one.observation.lot_id, _OUTCOMES[outcome], became)
 
 
-def _json(by_class: Mapping[SpaceClass, int]) -> str:
-    return msgspec.json.encode(by_class).decode() if by_class else "{}"
+def _applied(
+    judged: Judged, observed_at: datetime, received_at: datetime, usual_gap: timedelta, doubt: str | None, revision: int
+) -> Report:
+    """Give the report that an applied observation has become: the record says only what it added."""
+    taken, said_at = judged.taken, judged.observation.observed_at
+    return Report(
+        observed_at=observed_at,
+        received_at=received_at,
+        seq=taken.seq or 0,
+        free=taken.free,
+        open=taken.open,
+        capacity=taken.capacity,
+        state=taken.state,
+        usual_gap=usual_gap,
+        free_by_class=taken.free_by_class,
+        queue_vehicles=taken.queue_vehicles,
+        bound=taken.bound,
+        dirt=taken.dirt,
+        doubt=None if doubt is None else Doubt(doubt),
+        revision=revision,
+        said_at=None if said_at == observed_at else said_at,
+    )
 
 
-def _counts(observations: Sequence[Observation]) -> tuple[str, ...]:
+def _counts(observations: Sequence[Observation], *, whole: bool = False) -> tuple[str | None, ...]:
+    """Write what was counted; `whole`: what nobody says too, as it is of those who say less than is believed."""
+    integers, texts = (array_of_integers, array_of_texts) if whole else (_integers, _texts)
+    bounded = whole or any(one.bound is not _EXACT for one in observations)
     return (
         array_of_integers([one.capacity for one in observations]),
         array_of_integers([one.open for one in observations]),
         array_of_integers([one.free for one in observations]),
-        array_of_texts([one.bound.value for one in observations]),
+        array_of_texts([one.bound.value for one in observations]) if bounded else None,
         array_of_texts([one.state.value for one in observations]),
-        array_of_texts([_json(one.free_by_class) for one in observations]),
-        array_of_integers([one.queue_vehicles for one in observations]),
+        texts([_json(one.free_by_class) for one in observations]),
+        integers([one.queue_vehicles for one in observations]),
     )
+
+
+def _integers(values: Sequence[int | None]) -> str | None:
+    return None if values.count(None) == len(values) else array_of_integers(values)
+
+
+def _texts(values: Sequence[str | None]) -> str | None:
+    return None if values.count(None) == len(values) else array_of_texts(values)
+
+
+def _json(by_class: Mapping[SpaceClass, int]) -> str | None:
+    return msgspec.json.encode(by_class).decode() if by_class else None
 
 
 def _name(doubt: Doubt | None) -> str | None:

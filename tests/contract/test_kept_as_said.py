@@ -79,6 +79,18 @@ async def test_what_is_not_believed_is_kept_with_its_reason_and_its_dirt(journal
     assert tuple(kept) == (8259, "quarantined", "free_above_capacity", ["free_above_capacity"])
 
 
+async def test_what_is_only_believed_was_not_said(journal: asyncpg.Pool) -> None:
+    """A belief that says more than the report did stands in the newest report alone."""
+    said = Observation(MALL, MONDAY_9H + timedelta(seconds=1), SOURCE, seq=8, free=1)
+    belief = replace(said, bound=Bound.AT_LEAST, free_by_class={SpaceClass.EV: 1}, queue_vehicles=2)
+    await PostgresReportJournal(journal).record([Judged(said, None, belief)])
+    kept = await journal.fetchrow("SELECT bound, free_by_class, queue_vehicles FROM bowei.observation WHERE seq = 8")
+    assert kept is not None
+    assert tuple(kept) == ("exact", "{}", None)
+    report = (await PostgresReportJournal(journal).reports())[MALL]
+    assert (report.bound, report.free_by_class, report.queue_vehicles) == (Bound.AT_LEAST, {SpaceClass.EV: 1}, 2)
+
+
 async def test_a_passage_is_kept_with_how_the_car_parks(journal: asyncpg.Pool) -> None:
     """As a shared one, or not."""
     for shared in (True, False):

@@ -27,24 +27,33 @@ CREATE FUNCTION bowei.known_doubts(lots text[]) RETURNS TABLE (lot_id text, doub
     SELECT NULL::text, NULL::text WHERE false
 $$;
 
--- Record a round of observations, each lot at most once, already judged (`codes`: why it is not believed, or null):
--- what was said to `observation`, what is believed of it to `report`. `dirts` are array literals.
+-- Record a round of observations, each lot at most once, already judged (`codes`: why it is not believed, or null).
+-- What was said goes to `observation`, what is believed of it to `report`. `dirts` are array literals.
+-- An array may be null where it would say nothing: of `said_*`, that what was said is what is believed; of the others,
+-- that no report says this (`bounds`: all are exact; `states`: all are open).
 -- Order is by (observed_at, seq); the same second without a seq is a duplicate if equal, else the later received wins.
 -- A doubt comes with a lot's first report only, from who judged it or from the record itself; later ones leave it, but
 -- a count by hand ends what it puts right. Rows are locked in the order of "C", as everywhere.
 --   outcomes: applied | stale | duplicate | quarantined
+-- Of an applied one, the newest report is what was believed, with what the record adds; of another it is given whole.
 CREATE FUNCTION bowei.record_observations(
     lots text[], observed timestamptz[], said_at timestamptz[], seqs bigint[], sources text[],
     capacities integer[], opens integer[], frees integer[], bounds text[], states text[], by_class jsonb[],
     said_capacities integer[], said_opens integer[], said_frees integer[], said_occupied integer[], said_bounds text[],
     said_states text[], said_by_class jsonb[], queues integer[], said_queues integer[], methods text[],
     resets boolean[], dirts text[], raws text[], doubts text[], codes text[]
-) RETURNS TABLE (item integer, outcome text, report bowei.report) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (item integer, outcome text, observed_at timestamptz, received_at timestamptz, usual_gap interval,
+                 doubt text, revision bigint, report bowei.report) LANGUAGE plpgsql AS $$
 DECLARE
     clock_at timestamptz := bowei.now();
     latest timestamptz := clock_at + interval '30 seconds';   -- the same as bowei.domain.observations.FUTURE_TOLERANCE
     applied text[];
+    gaps interval[];
+    doubted text[];
+    revisions bigint[];
+    refused_lots text[];
 BEGIN
+    said_at := coalesce(said_at, observed);
     -- A process whose clock is ahead believes and stamps what is to come: recorded so, it would hide what is true.
     IF (SELECT max(o) FROM unnest(observed) AS o) > latest THEN
         observed := ARRAY(SELECT least(s.o, latest) FROM unnest(observed) WITH ORDINALITY AS s (o, i) ORDER BY s.i);
@@ -63,8 +72,10 @@ BEGIN
                                        bound, state, free_by_class, queue_vehicles, reset, dirt, doubt, revision,
                                        usual_gap, counted_at)
         SELECT s.lot_id, s.observed_at, nullif(s.said_at, s.observed_at), coalesce(s.seq, 0), clock_at, s.source_id,
-               s.capacity, s.open, s.free, s.bound, s.state, coalesce(s.free_by_class, '{}'), s.queue_vehicles, s.reset,
-               s.dirt::text[], s.doubt, (s.doubt IS NOT NULL)::integer, interval '60 seconds', s.observed_at
+               s.capacity, s.open, s.free, coalesce(s.bound, 'exact'), coalesce(s.state, 'open'),
+               coalesce(s.free_by_class, '{}'), s.queue_vehicles, coalesce(s.reset, false),
+               coalesce(s.dirt, '{}')::text[], s.doubt, (s.doubt IS NOT NULL)::integer, interval '60 seconds',
+               s.observed_at
         FROM said s
         ON CONFLICT (lot_id) DO UPDATE SET
             observed_at = excluded.observed_at, said_at = excluded.said_at, seq = excluded.seq,
@@ -85,44 +96,52 @@ BEGIN
            OR (excluded.observed_at, excluded.seq) = (r.observed_at, r.seq) AND excluded.seq = 0
               AND (excluded.capacity, excluded.open, excluded.free, excluded.bound, excluded.state, excluded.free_by_class)
                   IS DISTINCT FROM (r.capacity, r.open, r.free, r.bound, r.state, r.free_by_class)
-        RETURNING r.lot_id
+        RETURNING r.lot_id, r.usual_gap, r.doubt, r.revision
     )
-    SELECT array_agg(w.lot_id) INTO applied FROM written w;
+    SELECT array_agg(w.lot_id), array_agg(w.usual_gap), array_agg(w.doubt), array_agg(w.revision)
+        INTO applied, gaps, doubted, revisions FROM written w;
 
-    IF cardinality(array_remove(codes, NULL)) > 0 THEN
+    refused_lots := ARRAY(SELECT s.lot_id FROM unnest(lots, codes) AS s (lot_id, code) WHERE s.code IS NOT NULL);
+    IF cardinality(refused_lots) > 0 THEN
         -- What is locked is passed by: the mark is news for people, and not worth a deadlock.
-        UPDATE bowei.report r SET refused = s.code, revision = r.revision + 1
-            FROM unnest(lots, observed, codes) AS s (lot_id, observed_at, code)
-            WHERE r.lot_id = s.lot_id AND s.observed_at > r.observed_at AND r.refused IS DISTINCT FROM s.code
-              AND s.code IS NOT NULL AND r.lot_id IN (
-                SELECT f.lot_id FROM bowei.report f WHERE f.lot_id = ANY (lots) FOR UPDATE SKIP LOCKED);
+        UPDATE bowei.report r SET refused = codes[array_position(lots, r.lot_id)], revision = r.revision + 1
+            WHERE r.lot_id = ANY (ARRAY(
+                SELECT n.lot_id FROM bowei.report n
+                WHERE n.lot_id = ANY (refused_lots) AND observed[array_position(lots, n.lot_id)] > n.observed_at
+                  AND n.refused IS DISTINCT FROM codes[array_position(lots, n.lot_id)] FOR UPDATE SKIP LOCKED));
     END IF;
 
+    -- The reports of those that were not applied are looked up one by one: a join would read those of all lots.
     RETURN QUERY
-        WITH said AS (
-            SELECT * FROM unnest(lots, observed, said_at, seqs, sources, said_capacities, said_opens, said_frees,
-                                 said_occupied, said_bounds, said_states, said_by_class, said_queues, methods, resets,
-                                 dirts, raws, codes)
+        WITH said AS MATERIALIZED (
+            SELECT s.*, a.lot_id IS NOT NULL AS is_applied, a.usual_gap, a.doubt, a.revision,
+                   CASE WHEN a.lot_id IS NULL THEN (SELECT r FROM bowei.report r WHERE r.lot_id = s.lot_id) END AS shown
+            FROM unnest(lots, observed, said_at, seqs, sources, coalesce(said_capacities, capacities),
+                        coalesce(said_opens, opens), coalesce(said_frees, frees), said_occupied,
+                        coalesce(said_bounds, bounds), coalesce(said_states, states), coalesce(said_by_class, by_class),
+                        coalesce(said_queues, queues), methods, resets, dirts, raws, codes)
                 WITH ORDINALITY AS s (lot_id, observed_at, said_at, seq, source_id, capacity, open, free, occupied, bound,
                                       state, free_by_class, queue_vehicles, method, reset, dirt, raw, code, i)
+            LEFT JOIN unnest(applied, gaps, doubted, revisions) AS a (lot_id, usual_gap, doubt, revision)
+                ON a.lot_id = s.lot_id
         ), judged AS (
             SELECT s.*, CASE
                 WHEN s.code IS NOT NULL THEN 'quarantined'
-                WHEN s.lot_id = ANY (applied) THEN 'applied'
-                WHEN (s.observed_at, coalesce(s.seq, 0)) = (r.observed_at, r.seq) THEN 'duplicate'
-                ELSE 'stale' END AS became,
-                r.*::bowei.report AS shown
-            FROM said s LEFT JOIN bowei.report r ON r.lot_id = s.lot_id
+                WHEN s.is_applied THEN 'applied'
+                WHEN (s.observed_at, coalesce(s.seq, 0)) = ((s.shown).observed_at, (s.shown).seq) THEN 'duplicate'
+                ELSE 'stale' END AS became
+            FROM said s
         ), kept AS (
             INSERT INTO bowei.observation (lot_id, observed_at, said_at, seq, received_at, source_id, capacity, open, free,
                                            occupied, bound, state, free_by_class, queue_vehicles, method, reset, dirt, raw,
                                            outcome, code)
             SELECT j.lot_id, j.observed_at, j.said_at, j.seq, clock_at, j.source_id, j.capacity, j.open, j.free,
-                   j.occupied, j.bound, j.state, j.free_by_class, j.queue_vehicles, j.method, j.reset, j.dirt::text[], j.raw,
+                   j.occupied, coalesce(j.bound, 'exact'), coalesce(j.state, 'open'), coalesce(j.free_by_class, '{}'),
+                   j.queue_vehicles, j.method, coalesce(j.reset, false), coalesce(j.dirt, '{}')::text[], j.raw,
                    j.became, j.code
             FROM judged j WHERE j.became <> 'duplicate'
         )
-        SELECT j.i::integer, j.became, j.shown FROM judged j ORDER BY j.i;
+        SELECT j.i::integer, j.became, j.observed_at, clock_at, j.usual_gap, j.doubt, j.revision, j.shown FROM judged j ORDER BY j.i;
 END $$;
 
 CREATE OR REPLACE FUNCTION bowei.record_observations(
@@ -130,14 +149,15 @@ CREATE OR REPLACE FUNCTION bowei.record_observations(
     frees integer[], states text[], by_class jsonb[], queues integer[], codes text[]
 ) RETURNS TABLE (item integer, outcome text, report bowei.report) LANGUAGE plpgsql AS $$
 DECLARE
-    n integer[] := ARRAY[cardinality(lots)];
-    exact text[] := array_fill('exact'::text, n);
-    nothing text[] := array_fill(NULL::text, n);
+    items integer[];
+    became text[];
 BEGIN
-    RETURN QUERY SELECT r.item, r.outcome, r.report FROM bowei.record_observations(
-        lots, observed, observed, seqs, sources, capacities, opens, frees, exact, states, by_class,
-        capacities, opens, frees, array_fill(NULL::integer, n), exact, states, by_class, queues, queues, nothing,
-        array_fill(false, n), array_fill('{}'::text, n), nothing, nothing, codes) AS r;
+    SELECT array_agg(r.item ORDER BY r.item), array_agg(r.outcome ORDER BY r.item) INTO items, became
+        FROM bowei.record_observations(
+            lots, observed, NULL, seqs, sources, capacities, opens, frees, NULL, states, by_class,
+            NULL, NULL, NULL, NULL, NULL, NULL, NULL, queues, NULL, NULL, NULL, NULL, NULL, NULL, codes) AS r;
+    RETURN QUERY SELECT d.item, d.outcome, r FROM unnest(items, became) AS d (item, outcome)
+        LEFT JOIN bowei.report r ON r.lot_id = lots[d.item] ORDER BY d.item;
 END $$;
 
 -- Doubt a lot's newest report, or (null) doubt it no more; give the report. A lot without a report has none to doubt.
