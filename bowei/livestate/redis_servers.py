@@ -42,6 +42,9 @@ class Listening(Protocol):
 class RedisServers(Protocol):
     """Redis in whatever form. Every method raises RedisError or OSError where an answer is missing."""
 
+    in_order: bool = False
+    """Whether what is sent at once is done in that order, so that news may go along behind what it tells of."""
+
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Send all at once, each to the server of its key; give the answers in order, a refusal as the exception.
 
@@ -76,6 +79,8 @@ ANSWERS_WITHIN_S = 2.0
 
 class SingleServer(RedisServers):
     """One server."""
+
+    in_order = True
 
     def __init__(self, client: Redis) -> None:
         self._client = client

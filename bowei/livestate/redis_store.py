@@ -52,6 +52,8 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         self._servers = servers
         self._whole: dict[str, str] = {}
         """For each mark, what it was when this process last knew the copy to be whole."""
+        self._script_known = False
+        """Whether whoever was asked last knew the script."""
 
     @classmethod
     def connect(cls, url: str) -> "RedisLiveState":
@@ -80,10 +82,9 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         lifetime_ms = int(keys.SEEN_LIFETIME.total_seconds() * 1000)
         await self._show(
             {
-                keys.seen(lot_id): (keys.report_order(report), _encode(report), lifetime_ms)
+                lot_id: (keys.seen(lot_id), keys.report_order(report), _encode(report), lifetime_ms)
                 for lot_id, report in reports.items()
-            },
-            reports,
+            }
         )
 
     @override
@@ -100,10 +101,9 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
         await self._show(
             {
-                keys.promised(lot_id): (keys.promise_order(promise.version), _encode(promise), 0)
+                lot_id: (keys.promised(lot_id), keys.promise_order(promise.version), _encode(promise), 0)
                 for lot_id, promise in promises.items()
-            },
-            promises,
+            }
         )
 
     @override
@@ -180,25 +180,33 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             unanswered = 0
             yield Change() if message is None or message["type"] != "message" else _news(message["data"])
 
-    async def _show(self, values: Mapping[str, tuple[str, str, int]], lots: Iterable[LotId]) -> None:
+    async def _show(self, values: Mapping[LotId, Command]) -> None:
+        """Set each value, (key, order, body, lifetime in ms), unless there is a newer one, and tell of its lot."""
         for some in _chunks(values.items()):
-            await self._send_if_newer([(key, *arguments) for key, arguments in some])
-        await self._tell(lots)
+            await self._send_if_newer([value for _, value in some], _news_of(lot_id for lot_id, _ in some))
 
-    async def _send_if_newer(self, values: Sequence[Command]) -> None:
+    async def _send_if_newer(self, values: Sequence[Command], news: str) -> None:
+        commands: list[Command] = [("EVALSHA", _SET_IF_NEWER_SHA, 1, *value) for value in values]
+        # In one go where nothing has to be sent again, else the news would be told twice.
+        along = self._script_known and self._servers.in_order
+        if along:
+            commands.append(("PUBLISH", keys.CHANGES, news))
         with _translated():
-            answers = await self._servers.send([("EVALSHA", _SET_IF_NEWER_SHA, 1, *value) for value in values])
+            answers = await self._servers.send(commands)
             unknown = [
-                value for value, answer in zip(values, answers, strict=True) if isinstance(answer, NoScriptError)
+                value for value, answer in zip(values, answers, strict=False) if isinstance(answer, NoScriptError)
             ]
             _raise_first(answer for answer in answers if not isinstance(answer, NoScriptError))
             if unknown:
                 # A server that was restarted or promoted; it keeps the script from now on.
                 _raise_first(await self._servers.send([("EVAL", _SET_IF_NEWER, 1, *value) for value in unknown]))
+        self._script_known = not unknown
+        if unknown or not along:
+            await self._publish(news)
 
     async def _tell(self, lots: Iterable[LotId]) -> None:
         for some in _chunks(lots):
-            await self._publish("lots " + " ".join(some))
+            await self._publish(_news_of(some))
 
     async def _publish(self, news: str) -> None:
         with _translated():
@@ -279,6 +287,10 @@ def _decode(text: str, kind: type[_Decoded]) -> _Decoded:
     except msgspec.MsgspecError as error:
         # Another release wrote it, or another program: it says nothing to this one.
         raise LiveStateAway("unreadable") from error
+
+
+def _news_of(lots: Iterable[LotId]) -> str:
+    return "lots " + " ".join(lots)
 
 
 def _news(text: str) -> Change:
