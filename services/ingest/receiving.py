@@ -87,7 +87,8 @@ class Receiving:
         if kept:
             recorded = await self._record([self._judged(said[place], verdicts[place]) for place in kept])
             for place, became in zip(kept, recorded, strict=True):
-                verdicts[place] = replace(verdicts[place], outcome=became.outcome)
+                if became.outcome is not verdicts[place].outcome:
+                    verdicts[place] = replace(verdicts[place], outcome=became.outcome)
         self._measures.observed_all(way, verdicts, [one.observed_at for one in said], now)
         return verdicts
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bowei.domain.believing import Claim, Known, LotFacts, judge
+from bowei.domain.believing import FROZEN_AFTER, Claim, Known, LotFacts, judge, judge_by_rules
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import FUTURE_TOLERANCE, Bound, LotState, Observation, Outcome
@@ -48,6 +48,48 @@ claims = st.one_of(
     st.none(), st.builds(Claim, *[st.sampled_from([NOON, NOON - 10 * MINUTE])] * 2, st.sampled_from([0, 200, 400]))
 )
 everything = st.builds(lambda said, **what: (said, known(**what)), observations, facts=facts, last=lasts, claim=claims)
+
+
+# One or two things that may not be plain, of a report that otherwise is.
+nearly_plain = st.builds(
+    lambda what, knows, **odd: (
+        said(**{"free": 12, **{name: odd[name] for name in what}}),
+        known(**{name: odd[name] for name in knows}),
+    ),
+    st.lists(
+        st.sampled_from(["at", "free", "open", "capacity", "occupied", "queue_vehicles", "bound", "state"]), max_size=3
+    )
+    | st.sampled_from([["free_by_class"], ["dirt"], ["free", "dirt"]]),
+    st.lists(st.sampled_from(["facts", "last", "registered", "claim"]), max_size=1),
+    at=st.sampled_from([NOON - FROZEN_AFTER, NOON - FROZEN_AFTER - MINUTE, NOON + FUTURE_TOLERANCE, NOON + MINUTE]),
+    free=counts,
+    open=counts,
+    capacity=counts,
+    occupied=counts,
+    queue_vehicles=counts,
+    bound=st.sampled_from(Bound),
+    state=st.sampled_from(LotState),
+    free_by_class=st.dictionaries(st.sampled_from(SpaceClass), st.integers(-1, 310)),
+    dirt=st.frozensets(st.sampled_from(Dirt), max_size=2),
+    facts=facts,
+    last=lasts,
+    registered=st.sampled_from([0, 1, 200, 300]),
+    claim=claims,
+)
+
+
+@settings(max_examples=1_000)
+@example((said(capacity=0, free=0), known(registered=0)))
+@example((said(free=12, at=NOON - 2 * FROZEN_AFTER), known(last=a_report(at=NOON - 2 * FROZEN_AFTER, free=13))))
+@example((said(free=12, state=LotState.UNKNOWN), known()))
+@example((said(free=12), known(facts=LotFacts(binary=True))))
+@example((said(free=12), known(facts=LotFacts(frozen_clock=True))))
+@example((said(open=12), known(facts=LotFacts(capacity=10))))
+@given(everything | nearly_plain)
+def test_what_is_said_at_once_of_a_plain_report_is_what_every_rule_says(what: tuple[Observation, Known]) -> None:
+    """Most reports are judged at a glance, and none other than the rules judge it."""
+    at_once, by_rules = judge(*what), judge_by_rules(*what)
+    assert (at_once, at_once.belief) == (by_rules, by_rules.belief)
 
 
 @given(everything)
