@@ -15,7 +15,7 @@ import uvloop
 
 from loadtests.city import lot_id
 
-_EVENT = re.compile(rb'^data: \{"id":"lot-(\d+)".*?"observed_at":"([^"]+)"', re.MULTILINE)
+_EVENT = re.compile(rb'^data: \{[^{}\[]*?"id":"lot-(\d+)".*?"observed_at":"([^"]+)"', re.MULTILINE)
 
 
 async def follow(port: int, first: int, count: int, seen: list[tuple[int, bytes, float]]) -> None:
