@@ -52,19 +52,22 @@ DECLARE
     doubted text[];
     revisions bigint[];
     refused_lots text[];
+    known_lots text[];
+    known text[];
 BEGIN
     said_at := coalesce(said_at, observed);
     -- A process whose clock is ahead believes and stamps what is to come: recorded so, it would hide what is true.
     IF (SELECT max(o) FROM unnest(observed) AS o) > latest THEN
         observed := ARRAY(SELECT least(s.o, latest) FROM unnest(observed) WITH ORDINALITY AS s (o, i) ORDER BY s.i);
     END IF;
+    -- Asked once for all: joined, it was asked for all of them for each.
+    SELECT array_agg(k.lot_id), array_agg(k.doubt) INTO known_lots, known FROM bowei.known_doubts(lots) AS k;
     WITH said AS (
-        SELECT s.*, coalesce(s.said_doubt, k.doubt) AS doubt
+        SELECT s.*, coalesce(s.said_doubt, known[array_position(known_lots, s.lot_id)]) AS doubt
         FROM unnest(lots, observed, said_at, seqs, sources, capacities, opens, frees, bounds, states, by_class,
                     queues, resets, dirts, doubts, codes)
             AS s (lot_id, observed_at, said_at, seq, source_id, capacity, open, free, bound, state, free_by_class,
                   queue_vehicles, reset, dirt, said_doubt, code)
-        LEFT JOIN bowei.known_doubts(lots) AS k ON k.lot_id = s.lot_id
         WHERE s.code IS NULL
         ORDER BY s.lot_id COLLATE "C"
     ), written AS (
