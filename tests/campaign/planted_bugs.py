@@ -11,7 +11,7 @@ Catcher = Literal["campaign", "histories"]
 
 _LEDGER = "bowei/records/migrations/0001_ledger.sql"
 _PROMISING = "bowei/records/migrations/0002_promising.sql"
-_REPORTING = "bowei/records/migrations/0003_reporting.sql"
+_BELIEF = "bowei/records/migrations/0006_belief.sql"
 _HOLDING = "bowei/records/postgres_holding.py"
 _CONNECTING = "bowei/records/connecting.py"
 
@@ -137,9 +137,9 @@ PLANTED_BUGS = (
         "histories",
         (
             Change(
-                _REPORTING,
-                "became) ON CONFLICT DO NOTHING;\n    IF NOT FOUND THEN",
-                "became) ON CONFLICT DO NOTHING;\n    IF false THEN",
+                _BELIEF,
+                "as_shared) ON CONFLICT DO NOTHING;\n    IF NOT FOUND THEN",
+                "as_shared) ON CONFLICT DO NOTHING;\n    IF false THEN",
             ),
         ),
     ),
@@ -212,7 +212,7 @@ PLANTED_BUGS = (
         "campaign",
         (
             Change(
-                _REPORTING,
+                _BELIEF,
                 "WHERE (excluded.observed_at, excluded.seq) > (r.observed_at, r.seq)\n",
                 "WHERE true OR (excluded.observed_at, excluded.seq) > (r.observed_at, r.seq)\n",
             ),
