@@ -69,18 +69,18 @@ class Caller:
         self, request: Request, processes: Sequence[str], rng: random.Random, *, first_timeout_s: float = _TIMEOUT_S
     ) -> Attempt | None:
         """Ask until there is an answer; None where there was none in time."""
-        until_s = time.monotonic() + _PATIENCE_S
+        until_s, began_s = time.monotonic() + _PATIENCE_S, time.time()
         tries = 0
         while time.monotonic() < until_s:
             timeout_s = _TIMEOUT_S if tries else first_timeout_s
             attempt = await self.ask(request, rng.choice(processes), timeout_s=timeout_s)
             tries += 1
             if attempt.answered:
-                self.history.done(request.what, tries, answered=True)
+                self.history.done(request.what, began_s, tries, answered=True)
                 return attempt
             least_s, most_s = _PAUSE_S
             await asyncio.sleep(rng.uniform(least_s, most_s) * min(tries, 4))
-        self.history.done(f"{request.what} {request.key}", tries, answered=False)
+        self.history.done(f"{request.what} {request.key}", began_s, tries, answered=False)
         return None
 
 

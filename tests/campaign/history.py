@@ -93,8 +93,8 @@ class History:
         self.reported: list[Reported] = []
         self.visits: list[Visit] = []
         self.faults: list[Fault] = []
-        self.operations = 0
-        self.first_try = 0
+        self.first_tries: list[tuple[float, bool]] = []
+        """Of each operation: when it was first asked for, and whether that was answered."""
         self.unanswered: list[str] = []
         self.refusals_said: dict[str, int] = {}
         """By diversion: how many different holds were refused on arrival."""
@@ -118,10 +118,14 @@ class History:
         """Give the ledger's instant now."""
         return self.shown(time.time())
 
-    def done(self, what: str, tries: int, *, answered: bool) -> None:
+    @property
+    def operations(self) -> int:
+        """How many operations ended."""
+        return len(self.first_tries)
+
+    def done(self, what: str, began_s: float, tries: int, *, answered: bool) -> None:
         """Count one operation, which took so many attempts."""
-        self.operations += 1
-        self.first_try += answered and tries == 1
+        self.first_tries.append((began_s, answered and tries == 1))
         if not answered:
             self.unanswered.append(what)
 

@@ -34,7 +34,8 @@ def measured(history: History, *, seed: int, seconds: float, violations: Sequenc
         "attempts": len(history.attempts),
         "acknowledged": _acknowledged(history),
         "unanswered": len(history.unanswered),
-        "first_try_share": round(history.first_try / max(1, history.operations), 4),
+        "first_try_share": _share([first for _, first in history.first_tries]),
+        "first_tries_by_kind": _first_tries_by_kind(history.first_tries, struck),
         "p50_ms": _ms(_quantile(took, 0.5)),
         "p99_ms": _ms(_quantile(took, 0.99)),
         "p99_ms_by_kind": _p99_by_kind(own, struck),
@@ -53,6 +54,22 @@ def _acknowledged(history: History) -> dict[str, int]:
         "reports": len(history.reported),
         "visits": len(history.visits),
     }
+
+
+def _first_tries_by_kind(first_tries: Iterable[tuple[float, bool]], faults: Iterable[Fault]) -> dict[str, list[int]]:
+    """Give by kind how many operations began while such a fault lasted, and how many of them were answered at once."""
+    ordered = sorted(first_tries)
+    begins = [began_s for began_s, _ in ordered]
+    counted: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for fault in faults:
+        met = ordered[bisect_left(begins, fault.began_s) : bisect_left(begins, fault.returned_s)]
+        counted[fault.kind][0] += len(met)
+        counted[fault.kind][1] += sum(first for _, first in met)
+    return dict(sorted(counted.items()))
+
+
+def _share(truths: Sequence[bool]) -> float:
+    return round(sum(truths) / max(1, len(truths)), 4)
 
 
 def _p99_by_kind(attempts: Iterable[Attempt], faults: Iterable[Fault]) -> dict[str, float]:
@@ -128,6 +145,13 @@ def added_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for key, count in report[name].items():
                 added[key] += count
         total[name] = dict(sorted(added.items()))
+    met: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for report in reports:
+        for kind, (asked, first) in report["first_tries_by_kind"].items():
+            met[kind] = [met[kind][0] + asked, met[kind][1] + first]
+    total["first_try_share_by_kind"] = {
+        kind: round(first / max(1, asked), 4) for kind, (asked, first) in sorted(met.items())
+    }
     for name in ("p99_ms_by_kind", "recovered_within_s", "copied_again_within_s"):
         worst: dict[str, float] = defaultdict(float)
         for report in reports:
