@@ -19,3 +19,13 @@ def plate_hash(plate: str, key: bytes) -> bytes:
     if not written:
         raise ValueError("no letter or digit in the plate")
     return hmac.digest(key, written.encode(), hashlib.sha256)[:HASH_BYTES]
+
+
+def hash_if_read(plate: str | None, key: bytes | None) -> bytes | None:
+    """Hash a plate as a camera gives it; None without one, without a key, or for a dash where nothing was read."""
+    if plate is None or key is None:
+        return None
+    try:
+        return plate_hash(plate, key)
+    except ValueError:
+        return None

@@ -9,7 +9,7 @@ from bowei.domain.dirt import Dirt
 from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
-from bowei.domain.plates import plate_hash
+from bowei.domain.plates import hash_if_read
 from services.ingest.letters import CountedLetters
 from services.ingest.measures import Measures, Way
 from services.ingest.noting import Notes
@@ -183,17 +183,9 @@ class Intake:
             kind=reading.kind,
             passed_at=reading.passed_at,
             source_id=source_id,
-            plate_hash=self._hash(reading.plate),
+            plate_hash=hash_if_read(reading.plate, self._plate_key),
             shared=reading.shared,
         )
-
-    def _hash(self, plate: str | None) -> bytes | None:
-        if plate is None or self._plate_key is None:
-            return None
-        try:
-            return plate_hash(plate, self._plate_key)
-        except ValueError:  # a dash or the like, where the camera read nothing
-            return None
 
     def _count(self, way: Way, readings: Sequence[Reading], verdicts: Sequence[Verdict]) -> None:
         """Count what goes no further than here."""

@@ -20,7 +20,7 @@ from datetime import UTC, datetime, time, timedelta
 from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind, Verdict
-from bowei.domain.plates import plate_hash
+from bowei.domain.plates import hash_if_read
 from services.ingest.citybrain.fields import CHINA_TIME
 from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts, ParkingState, StayKind, UidRequest
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
@@ -110,17 +110,9 @@ class Uploads:
             kind=kind,
             passed_at=min(passed_at, reported.received_at),
             source_id=reported.source_id,
-            plate_hash=self._hash(upload.plate),
+            plate_hash=hash_if_read(upload.plate, self._plate_key),
             shared=upload.stay_kind is StayKind.SHARED,
         )
-
-    def _hash(self, plate: str | None) -> bytes | None:
-        if plate is None or self._plate_key is None:
-            return None
-        try:
-            return plate_hash(plate, self._plate_key)
-        except ValueError:  # a dash or the like, where the camera read nothing
-            return None
 
     def _known(self, reported: Reported) -> Verdict | None:
         """Say what becomes of counts that a lot with a clock ahead of ours has said or overtaken before."""
