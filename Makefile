@@ -53,8 +53,9 @@ FOR ?= 90s
 lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: make lock ARGS=--upgrade
 	@command -v uv >/dev/null || { echo 'make lock needs uv. Fix: pip install uv'; exit 1; }
 	@$(COMPILE) $(ARGS) -o lock/run.txt
-	@$(COMPILE) $(ARGS) --extra feeds --extra dev -c lock/run.txt -o lock/dev.txt
-	@$(COMPILE) $(ARGS) --extra feeds --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev -c lock/run.txt -o lock/dev.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev --extra evaluate -c lock/dev.txt -o lock/evaluate.txt
 
 COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'
@@ -75,6 +76,10 @@ $(VENV)/.dev-ready: lock/dev.txt pyproject.toml | $(IN_VENV)
 
 $(VENV)/.fuzz-ready: lock/fuzz.txt pyproject.toml | $(IN_VENV)
 	$(call install,lock/fuzz.txt)
+	@touch $(VENV)/.run-ready $(VENV)/.dev-ready $@
+
+$(VENV)/.evaluate-ready: lock/evaluate.txt pyproject.toml | $(IN_VENV)
+	$(call install,lock/evaluate.txt)
 	@touch $(VENV)/.run-ready $(VENV)/.dev-ready $@
 
 $(IN_VENV):

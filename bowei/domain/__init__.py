@@ -13,6 +13,7 @@ of its own (the caller says what time it is), no framework.
     findings      every such rule, in one place     strangers     lots that nobody registered
     plausible_places  what can't be right about a place
     offering      what may be promised now          holds         the life of a promise
+    forecasting   a free space at the time of arrival
     choosing      the right lot, and why not others gate          what the hospital's gate shows
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time

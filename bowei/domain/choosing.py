@@ -13,6 +13,7 @@ from enum import StrEnum
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.directory import Directory
 from bowei.domain.dirt import Doubt
+from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import Entrance, Hospital, Lot, LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState
@@ -65,6 +66,7 @@ class LotNow:
 
     report: Report | None
     promise: LotPromise = NOTHING_PROMISED
+    foreseen: Foreseen = UNKNOWN_LOT
 
 
 @dataclass(frozen=True, slots=True)
