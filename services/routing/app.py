@@ -37,6 +37,7 @@ from services.routing.drivers import DriverTokens
 from services.routing.following import Follower, FollowsLedger
 from services.routing.hints import Hints
 from services.routing.measures import Measures
+from services.routing.ranking import Ranking
 from services.routing.settings import Settings
 from services.routing.wiring import Wiring
 
@@ -164,7 +165,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     await mirror.wait_loaded(_LOAD_WITHIN_S)
     hints = Hints(mirror, stores.book, stores.journal, stores.register)
     return Wiring(
-        diverting=Diverting(stores.book, hints, travel_times, stores.clock, measures),
+        diverting=Diverting(stores.book, Ranking(hints, travel_times, measures), stores.clock, measures),
         tokens=DriverTokens(settings.driver_key),
         clock=stores.clock,
         plate_key=settings.plate_key,

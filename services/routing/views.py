@@ -13,7 +13,8 @@ from bowei.domain.lots import Entrance, Lot, Name
 from bowei.domain.navigation import navigation_links
 from bowei.domain.observations import Bound
 from bowei.observability.instants import Instant
-from services.routing.diverting import Diversion, considered_lot, considered_lots
+from services.routing.diverting import Diversion
+from services.routing.explaining import considered_lot, considered_lots
 
 
 class TextOut(BaseModel):

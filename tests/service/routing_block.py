@@ -263,7 +263,7 @@ class World:
     def mirror(self) -> LiveMirror:
         """The app's own copy of the live state."""
         assert self.app is not None
-        mirror: LiveMirror = self.app.state.wiring.diverting._hints._mirror
+        mirror: LiveMirror = self.app.state.wiring.diverting._ranking._hints._mirror
         return mirror
 
     async def step(self, **how_long: float) -> None:

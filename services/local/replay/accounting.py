@@ -15,7 +15,7 @@ from bowei.domain.observations import LotState, Observation, Outcome
 from bowei.domain.offering import Report
 from bowei.domain.places import distance_m
 from bowei.records.holding import Json
-from services.routing.diverting import considered_lot
+from services.routing.explaining import considered_lot
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from services.ingest.receiving import Receiving
 from services.routing.diverting import Diverting
 from services.routing.hints import Hints
 from services.routing.measures import Measures as RoutingMeasures
+from services.routing.ranking import Ranking
 
 _CATCH_UP_S = 10.0
 
@@ -75,7 +76,9 @@ class Stage:
             self._journal, self._live_state, clock, IngestMeasures(CollectorRegistry()), copy_again=lambda: None
         )
         hints = Hints(self._mirror, self._book, self._journal, self._register)
-        self._diverting = Diverting(self._book, hints, self._travel_times, clock, RoutingMeasures(CollectorRegistry()))
+        measures = RoutingMeasures(CollectorRegistry())
+        ranking = Ranking(hints, self._travel_times, measures)
+        self._diverting = Diverting(self._book, ranking, clock, measures)
 
     async def register(
         self, lots: Iterable[Lot], hospitals: Sequence[Hospital], agreements: Sequence[Agreement]

@@ -1,0 +1,90 @@
+"""What is known, and the ranking that follows from it: all lots of a hospital, candidates first, cheapest first."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bowei.domain.choosing import Considered, Exclusion, Need, consider
+from bowei.domain.directory import Directory
+from bowei.domain.holds import lifetime
+from bowei.domain.lots import Hospital, HospitalId, LotId
+from bowei.domain.places import Point
+from bowei.domain.problems import Refused
+from bowei.records.failures import StoreAway
+from bowei.records.holding import Candidate
+from bowei.roads.approaches import Approaches
+from bowei.roads.travel_times import TravelTimes
+from services.routing.hints import Hints, Known
+from services.routing.measures import Measures
+
+
+class Ranking:
+    """Looks at the lots of a hospital for one driver."""
+
+    def __init__(self, hints: Hints, travel_times: TravelTimes, measures: Measures) -> None:
+        self._hints = hints
+        self._travel_times = travel_times
+        self._measures = measures
+        self._approaches: dict[HospitalId, tuple[Directory, Approaches]] = {}
+
+    @property
+    def by(self) -> str:
+        """Who says how long drives take."""
+        return self._travel_times.name
+
+    async def known(self) -> Known:
+        """Give the best snapshot there is of what is known now."""
+        return await self._hints.known()
+
+    def rank(self, known: Known, hospital: Hospital, origin: Point, need: Need, now: datetime) -> list[Considered]:
+        """Look at every lot of the hospital for a driver at `origin`: candidates first, cheapest first."""
+        started = time.perf_counter()
+        approaches = self._approaches_for(known.directory, hospital).from_origin(origin)
+        ranked = consider(hospital, known.directory, known.lots, approaches, need, now)
+        self._measures.ranking.observe(time.perf_counter() - started)
+        self._measures.hints.labels(known.source).inc()
+        return ranked
+
+    def _approaches_for(self, directory: Directory, hospital: Hospital) -> Approaches:
+        made_for, approaches = self._approaches.get(hospital.hospital_id, (None, None))
+        if approaches is None or made_for is not directory:
+            approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
+            self._approaches[hospital.hospital_id] = (directory, approaches)
+        return approaches
+
+
+def hospital_of(known: Known, hospital_id: HospitalId) -> Hospital:
+    """Give the hospital of an id.
+
+    Raises:
+        Refused: unknown_hospital.
+        StoreAway: nothing is known yet.
+    """
+    hospital = known.directory.hospitals.get(hospital_id)
+    if hospital is None and known.source == "nothing":
+        raise StoreAway("nothing is known yet")
+    if hospital is None:
+        raise Refused("unknown_hospital")
+    return hospital
+
+
+def entrance_of(known: Known, lot_id: LotId) -> Point | None:
+    """Give where a lot's first entrance is; None: not registered."""
+    lot = known.directory.lots.get(lot_id)
+    return lot.entrances[0].point if lot is not None and lot.entrances else None
+
+
+def without(lot_ids: Collection[LotId], ranked: Sequence[Considered]) -> list[Considered]:
+    """Exclude lots that had no space on arrival, whatever they report; candidates stay first."""
+    marked = [replace(one, excluded=Exclusion.FULL, offered=None) if one.lot_id in lot_ids else one for one in ranked]
+    return sorted(marked, key=lambda one: one.excluded is not None)
+
+
+def as_candidates(chosen: Sequence[Considered], need: Need) -> tuple[Candidate, ...]:
+    """Give what the ledger is asked for, best first."""
+    return tuple(
+        Candidate(one.agreement_id, need.space_class, lifetime(timedelta(seconds=one.approach.drive_s)))
+        for one in chosen
+        if one.approach is not None and one.approach.drive_s is not None
+    )
