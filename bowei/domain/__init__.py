@@ -14,7 +14,10 @@ of its own (the caller says what time it is), no framework.
     plausible_places  what can't be right about a place
     offering      what may be promised now          holds         the life of a promise
     forecasting   a free space at the time of arrival
-    choosing      the right lot, and why not others gate          what the hospital's gate shows
+    choosing      the right lot, and why not others comparing     the same for a whole hospital, in order
+    choice_rules  what the choice is weighed with   costs         what a lot costs a driver, part by part
+    margins       how many spaces are kept back     tariffs       what a stay costs in money
+    gate          what the hospital's gate shows
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time
 """

@@ -1,31 +1,28 @@
-"""The right lot: what each candidate costs the driver, and why the others are not candidates.
+"""The right lot: what each candidate costs the driver, or why it is no candidate.
 
-Cost in seconds, lower is better: drive to the entrance + walk to the hospital's door + a fill penalty that spreads
-drivers before a lot is tight. No I/O and no clock: equal input gives the equal order.
+Cost in seconds, lower is better (`costs`): drive to the entrance, walk to the hospital's door, the fee at the driver's
+value of time, a fill penalty that spreads drivers before a lot is tight, and what a failed arrival would cost by its
+chance. The order (`comparing`): lots where a space is sure before those where it is not, the class asked for before
+another that would do, then by cost; lots that cost the same within `ChoiceRules.rotation_s` take turns by load.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
-from bowei.domain.agreements import Agreement, AgreementId
-from bowei.domain.directory import Directory
-from bowei.domain.dirt import Doubt
+from bowei.domain.agreements import AgreementId
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
-from bowei.domain.freshness import Freshness
-from bowei.domain.lots import Entrance, Hospital, Lot, LotId, SpaceClass
-from bowei.domain.observations import Bound, LotState
-from bowei.domain.offering import NO_POOL, NOTHING_PROMISED, LotPromise, Report, offered, pool_key
+from bowei.domain.lots import Entrance, LotId, SpaceClass, Standing
+from bowei.domain.observations import Bound
+from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.domain.places import Point, distance_m
 
 WALK_DETOUR = 1.3
 WALK_SPEED_M_S = 1.2
 """Footways are 1.3 times as long as the crow flies, and a visitor walks 1.2 m/s: the values of the policy trials."""
-
-FILL_PENALTY_S = 300.0
-"""K of the fill penalty: between 200 and 300 s it never lost to plain nearest, and took back 9 to 17 % of its gap."""
 
 MOST_CANDIDATES = 8
 """How many lots a request may name to the ledger, best first."""
@@ -42,6 +39,7 @@ class Exclusion(StrEnum):
     TOO_HIGH = "too_high"
     NO_CLASS = "no_class"
     NOT_SHARED_NOW = "not_shared_now"
+    STAY_TOO_LONG = "stay_too_long"
     TOO_FAR = "too_far"
     CLOSED_ROAD = "closed_road"
     OPERATOR_PAUSED = "operator_paused"
@@ -71,13 +69,35 @@ class LotNow:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What the driver needs."""
+    """What the driver needs. `stay` None: not said."""
 
     space_class: SpaceClass = SpaceClass.STANDARD
     height_cm: int | None = None
+    stay: timedelta | None = None
+    slow_walker: bool = False
+    standing: Standing = Standing.VISITOR
+
+    @property
+    def stands(self) -> Standing:
+        """Where the driver stands: who needs a disabled space stands as a disabled driver."""
+        return Standing.DISABLED if self.space_class is SpaceClass.DISABLED else self.standing
+
+    @property
+    def walks_slowly(self) -> bool:
+        """Say whether each step weighs more."""
+        return self.slow_walker or self.space_class is SpaceClass.DISABLED
+
+    @property
+    def also(self) -> SpaceClass | None:
+        """Give the class that will do where the one asked for is not to be had.
+
+        Of a disabled driver that is a standard space: a narrow one near the door is better than none. Who asks for a
+        charger would not charge there, and may ask for a standard space.
+        """
+        return SpaceClass.STANDARD if self.space_class is SpaceClass.DISABLED else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Considered:
     """One lot that was looked at: its cost by part, or why it was left out."""
 
@@ -85,19 +105,45 @@ class Considered:
     agreement_id: AgreementId
     excluded: Exclusion | None
     approach: Approach | None = None
+    space_class: SpaceClass = SpaceClass.STANDARD
+    """What was looked for: the class asked for, or the one that will do."""
     offered: int | None = None
     free: int | None = None
     bound: Bound = Bound.EXACT
     """What `free`, and with it `offered`, is a bound of."""
-    age: timedelta | None = None
+    age_s: float | None = None
+    margin: int = 0
+    """Spaces that are kept back from this driver: the agreement's margin, and what is protected for others."""
+    chance: float = 1.0
+    """That a space is there on arrival."""
+    unsure: bool = False
+    """Less likely than it should be: only where nothing else is to be had."""
+    instead: bool = False
+    """Of another class than was asked for."""
+    walking_s: float = 0.0
+    fee_s: float = 0.0
     fill_s: float = 0.0
+    failure_s: float = 0.0
+    shadow_s: float = 0.0
+    fee: Decimal | None = None
+    """What the stay costs; None: free, or never said."""
+    out_by: datetime | None = None
+    """When the car must be out again, on the lot's wall clock (naive); None: never said."""
+    load: float = 0.0
+    """How much of the pool is taken or held."""
+
+    @property
+    def age(self) -> timedelta | None:
+        """How old the lot's report is."""
+        return None if self.age_s is None else timedelta(seconds=self.age_s)
 
     @property
     def cost_s(self) -> float:
         """The whole cost in seconds; infinite for an excluded lot."""
         if self.excluded is not None or self.approach is None or self.approach.drive_s is None:
             return math.inf
-        return self.approach.drive_s + self.approach.walk_s + self.fill_s
+        extra_s = self.fee_s + self.fill_s + self.failure_s + self.shadow_s
+        return self.approach.drive_s + self.walking_s + extra_s
 
 
 def walk_m(start: Point, door: Point) -> float:
@@ -105,114 +151,6 @@ def walk_m(start: Point, door: Point) -> float:
     return distance_m(start, door) * WALK_DETOUR
 
 
-def fill_penalty_s(used: int, lent: int) -> float:
-    """Give the penalty for a pool of which `used` of `lent` spaces are taken or held: 0 when empty, K when full."""
-    share = min(1.0, max(0.0, used / lent)) if lent > 0 else 1.0
-    return FILL_PENALTY_S * math.expm1(share) / (math.e - 1)
-
-
-def consider(
-    hospital: Hospital,
-    directory: Directory,
-    now_of: Mapping[LotId, LotNow],
-    approaches: Mapping[LotId, Approach],
-    need: Need,
-    now: datetime,
-) -> list[Considered]:
-    """Look at every lot with an agreement for this hospital: candidates first, cheapest first, then the excluded."""
-    looked_at = [
-        _look_at(
-            agreement,
-            lot,
-            hospital,
-            now_of.get(lot.lot_id, LotNow(None)),
-            approaches.get(lot.lot_id),
-            need,
-            now,
-        )
-        for agreement in directory.agreements_for(hospital.hospital_id)
-        if (lot := directory.lots.get(agreement.lot_id)) is not None
-    ]
-    return sorted(looked_at, key=lambda one: (one.cost_s, one.lot_id, one.agreement_id))
-
-
 def candidates(considered: Iterable[Considered]) -> list[Considered]:
     """Give those that may be asked for, best first, at most `MOST_CANDIDATES`."""
     return [one for one in considered if one.excluded is None][:MOST_CANDIDATES]
-
-
-def _look_at(
-    agreement: Agreement,
-    lot: Lot,
-    hospital: Hospital,
-    lot_now: LotNow,
-    approach: Approach | None,
-    need: Need,
-    now: datetime,
-) -> Considered:
-    promise = lot_now.promise
-    report = None if lot_now.report is None else lot_now.report.within(lot.capacity)
-    known = report if report is not None and report.believed_at(now) and report.countable is not None else None
-    lent = agreement.lent_at(now, lot.zone)
-    pool = promise.pools.get(pool_key(agreement.agreement_id, need.space_class), NO_POOL)
-    lent_of_class = lent.get(need.space_class, 0)
-    excluded = (
-        _shut_out(agreement, lot, lent, need) or _unbelievable(report, now) or _unreachable(lot, hospital, approach)
-    )
-    offer = None
-    if excluded is None and report is not None:
-        offer = offered(
-            report, promise, pool, lent=lent_of_class, margin=agreement.margin, space_class=need.space_class
-        )
-        if offer == 0:
-            excluded = Exclusion.FULL if (report.free or 0) <= agreement.margin else Exclusion.HELD_OUT
-    return Considered(
-        lot_id=lot.lot_id,
-        agreement_id=agreement.agreement_id,
-        excluded=excluded,
-        approach=approach,
-        offered=offer,
-        free=None if known is None else known.countable,
-        bound=Bound.EXACT if known is None else known.bound,
-        age=now - report.observed_at if report is not None else None,
-        fill_s=fill_penalty_s(pool.held + pool.stays, lent_of_class),
-    )
-
-
-def _shut_out(agreement: Agreement, lot: Lot, lent: Mapping[SpaceClass, int], need: Need) -> Exclusion | None:
-    if lot.paused or agreement.paused:
-        return Exclusion.OPERATOR_PAUSED
-    if not lent:
-        return Exclusion.NOT_SHARED_NOW
-    if lent.get(need.space_class, 0) == 0:
-        return Exclusion.NO_CLASS
-    if need.height_cm is not None and lot.max_height_cm is not None and need.height_cm > lot.max_height_cm:
-        return Exclusion.TOO_HIGH
-    return None
-
-
-def _unbelievable(report: Report | None, now: datetime) -> Exclusion | None:
-    if report is None or report.freshness_at(now) is Freshness.EXPIRED or report.doubt is Doubt.COMMS_LOST:
-        return Exclusion.STALE_DATA
-    if report.doubt is not None:
-        return Exclusion.FAULT
-    # Before the count: a lot that says it knows nothing says no count either, and that is no fault.
-    if report.state is not LotState.OPEN:
-        return _SHUT[report.state]
-    return Exclusion.FAULT if report.countable is None else None
-
-
-_SHUT = {
-    LotState.CLOSED: Exclusion.CLOSED,
-    LotState.FULL_AT_ENTRANCE: Exclusion.FULL,
-    LotState.UNKNOWN: Exclusion.STALE_DATA,
-    LotState.OUT_OF_ORDER: Exclusion.FAULT,
-}
-
-
-def _unreachable(lot: Lot, hospital: Hospital, approach: Approach | None) -> Exclusion | None:
-    if distance_m(lot.location, hospital.door) > hospital.radius_m:
-        return Exclusion.TOO_FAR
-    if approach is None or approach.drive_s is None:
-        return Exclusion.CLOSED_ROAD
-    return None

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 from zoneinfo import ZoneInfo
 
+from bowei.domain.choice_rules import USUAL_RULES, ChoiceRules
 from bowei.domain.places import Point
 
 LotId = NewType("LotId", str)
@@ -35,6 +36,26 @@ class SpaceClass(StrEnum):
     STANDARD = "standard"
     DISABLED = "disabled"
     EV = "ev"
+
+
+class Standing(StrEnum):
+    """Who goes before whom where an agreement protects spaces, the first first. A lot's own customers stand before all.
+
+    It says nothing of emergencies: those are never sent to another lot.
+    """
+
+    DISABLED = "disabled"
+    THERAPY = "therapy"
+    """Comes again and again and can't wait, as to dialysis."""
+    APPOINTMENT = "appointment"
+    VISITOR = "visitor"
+
+    def before(self, other: "Standing") -> bool:
+        """Say whether spaces may be protected for this one from the other."""
+        return _ORDER[self] < _ORDER[other]
+
+
+_ORDER = {standing: place for place, standing in enumerate(Standing)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +125,5 @@ class Hospital:
     block: str = ""
     radius_m: int = 2_000
     thresholds: GateThresholds = field(default_factory=GateThresholds)
+    rules: ChoiceRules = USUAL_RULES
+    """What the choice of a lot is weighed with."""

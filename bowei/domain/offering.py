@@ -8,6 +8,7 @@ serves ranking and showing.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness, believed_for, freshness, turns_at
@@ -91,6 +92,8 @@ class LotPromise:
     version: int = 0
     pools: Mapping[str, PoolPromise] = field(default_factory=dict)
     """By `pool_key`."""
+    refusal_rate: float = 0.0
+    """The share of the newest arrivals that found no space (`margins.REFUSALS_REMEMBERED`)."""
 
     def held_of(self, space_class: SpaceClass) -> int:
         """Give how many spaces of one class are held on the lot, under whichever agreement."""
@@ -106,6 +109,38 @@ NOTHING_PROMISED = LotPromise()
 NO_POOL = PoolPromise()
 
 
+class Rooms(NamedTuple):
+    """What limits how many spaces may be promised; nothing is kept back yet."""
+
+    seen: int
+    """Seen free and not held, of any class."""
+    of_class: int
+    """The same of the class asked for, where the lot counts it; else as `seen`."""
+    agreed: int
+    """What is lent, and what is open to the public, less what is used and held of it."""
+
+    def less(self, margin: int) -> int:
+        """Give how many may be promised where `margin` are kept back."""
+        return max(0, min(self.seen - margin, self.of_class, self.agreed))
+
+
+NO_ROOMS = Rooms(0, 0, 0)
+
+
+def rooms(report: Report, promise: LotPromise, pool: PoolPromise, *, lent: int, space_class: SpaceClass) -> Rooms:
+    """Give what limits a class under an agreement that lends `lent` of it now; nothing where no count is believed."""
+    free = report.countable
+    if free is None or report.state is not LotState.OPEN:
+        return NO_ROOMS
+    seen = free - promise.held
+    agreed = lent - pool.stays - pool.held
+    if report.open is not None:
+        agreed = min(agreed, report.open - promise.stays - promise.held)
+    if space_class not in report.free_by_class:
+        return Rooms(seen, seen, agreed)
+    return Rooms(seen, report.free_by_class[space_class] - promise.held_of(space_class), agreed)
+
+
 def offered(
     report: Report, promise: LotPromise, pool: PoolPromise, *, lent: int, margin: int, space_class: SpaceClass
 ) -> int:
@@ -113,15 +148,7 @@ def offered(
 
     `lent` is what the agreement lends of this class now, `margin` what it keeps back.
     """
-    free = report.countable
-    if free is None or report.state is not LotState.OPEN:
-        return 0
-    rooms = [free - promise.held - margin, lent - pool.stays - pool.held]
-    if report.open is not None:
-        rooms.append(report.open - promise.stays - promise.held)
-    if space_class in report.free_by_class:
-        rooms.append(report.free_by_class[space_class] - promise.held_of(space_class))
-    return max(0, min(rooms))
+    return rooms(report, promise, pool, lent=lent, space_class=space_class).less(margin)
 
 
 def _cut(count: int | None, capacity: int) -> int | None:

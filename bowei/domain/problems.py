@@ -328,6 +328,11 @@ _FIELD_CATALOGUE = (
     FieldKind(
         "lent_above_capacity", "More spaces are lent than the lot has of that class.", "出借车位数超过该类车位数。"
     ),
+    FieldKind(
+        "wrong_currency",
+        "The hospital's rules are in another currency: say the tariff in that one.",
+        "币种与医院规则不一致，请使用同一币种。",
+    ),
     FieldKind("margin_above_lent", "More spaces are kept back than are ever lent.", "预留车位数超过出借车位数。"),
     FieldKind(
         "bad_window",

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates, consider
+from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates
+from bowei.domain.comparing import consider
 from bowei.domain.directory import Directory
 from bowei.domain.freshness import Freshness
 from bowei.domain.gate import GateState, next_gate_state

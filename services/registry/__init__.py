@@ -11,7 +11,8 @@ there is), each refusal names the field and the fix, and putting the same again 
 answers 503 and has changed nothing; nobody is diverted by the registry, so it may be away for minutes.
 
     app        assembles; wiring, settings      api          HTTP in, HTTP out
-    params     what may be sent                 views        what is answered
+    params     what may be sent                 agreement_params   the same of agreements
+    views      what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
     enrolling  sources and their keys
     quality_api   how the data stands, and a person's word on it: quality_views for programs, quality_page for people

@@ -18,8 +18,9 @@ from bowei.observability.bodies import RequestLimits, RequestRules
 from bowei.observability.problems import problem_responses
 from bowei.records.registering import Source, StillInUse, UnknownReference
 from services.registry import plausible
+from services.registry.agreement_params import AgreementIn
 from services.registry.enrolling import enrolled, faults_of_source
-from services.registry.params import ID_PATTERN, AgreementIn, HospitalIn, LotIn, SourceIn
+from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
 from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view
 from services.registry.wiring import Wired, only_admins

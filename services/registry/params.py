@@ -5,7 +5,7 @@ Here a field is checked by itself; what needs a second lot, hospital or agreemen
 
 import re
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date
 from functools import cache
 from typing import Annotated, Self
 from zoneinfo import available_timezones
@@ -16,13 +16,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow
+from bowei.domain.choice_rules import USUAL_RULES, ChoiceRules
 from bowei.domain.lots import (
     ID_FORM,
     LARGEST_COUNT,
@@ -49,6 +48,10 @@ _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Words = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Weight = Annotated[float, Field(ge=0, le=10)]
+Chance = Annotated[float, Field(ge=0.5, le=0.999)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+LONGEST_STAY_S = 604_800
 
 
 def wrong(code: str) -> PydanticCustomError:
@@ -209,6 +212,27 @@ class ThresholdsIn(BaseModel):
         return self
 
 
+class RulesIn(BaseModel):
+    """What the choice of a lot is weighed with, where it is not as usual: docs/choice.md."""
+
+    model_config = STRICT
+    fill_penalty_s: Annotated[float, Field(ge=0, le=3_600)] = USUAL_RULES.fill_penalty_s
+    failed_arrival_s: Annotated[float, Field(ge=0, le=7_200)] = USUAL_RULES.failed_arrival_s
+    walk_weight: Weight = USUAL_RULES.walk_weight
+    slow_walk_weight: Weight = USUAL_RULES.slow_walk_weight
+    value_of_time: Annotated[float, Field(ge=0.01, le=1_000_000)] = USUAL_RULES.value_of_time
+    currency: Currency = USUAL_RULES.currency
+    least_chance: Chance = USUAL_RULES.least_chance
+    least_chance_priority: Chance = USUAL_RULES.least_chance_priority
+    margin_chance: Chance = USUAL_RULES.margin_chance
+    rotation_s: Annotated[float, Field(ge=0, le=600)] = USUAL_RULES.rotation_s
+    usual_stay_s: Annotated[float, Field(ge=600, le=LONGEST_STAY_S)] = USUAL_RULES.usual_stay_s
+
+    def rules(self) -> ChoiceRules:
+        """Give the domain's value."""
+        return ChoiceRules(**self.model_dump())
+
+
 class HospitalIn(BaseModel):
     """A hospital, its own lot, its door and its gate."""
 
@@ -220,6 +244,7 @@ class HospitalIn(BaseModel):
     block: Identifier | None = None
     radius_m: Annotated[int, Field(ge=100, le=20_000)] = 2_000
     thresholds: ThresholdsIn = Field(default_factory=ThresholdsIn)
+    rules: RulesIn = Field(default_factory=RulesIn)
 
     def hospital(self, hospital_id: str) -> Hospital:
         """Give the domain's value."""
@@ -232,70 +257,7 @@ class HospitalIn(BaseModel):
             block=self.block or "",
             radius_m=self.radius_m,
             thresholds=GateThresholds(**self.thresholds.model_dump()),
-        )
-
-
-class WindowIn(BaseModel):
-    """Hours of some weekdays in which spaces of one class are lent, in the lot's local time."""
-
-    model_config = STRICT
-    space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
-    spaces: Count
-    days: Annotated[list[int], Field(min_length=1, max_length=7)] = Field(default_factory=lambda: sorted(EVERY_DAY))
-    starts: ClockText = "00:00"
-    stops: ClockText = "00:00"
-
-    @field_validator("days")
-    @classmethod
-    def _check_days(cls, days: list[int]) -> list[int]:
-        if not set(days) <= EVERY_DAY or len(set(days)) != len(days):
-            raise wrong("bad_window")
-        return days
-
-    def window(self) -> LendingWindow:
-        """Give the domain's value."""
-        return LendingWindow(
-            space_class=self.space_class,
-            spaces=self.spaces,
-            days=frozenset(self.days),
-            starts=time.fromisoformat(self.starts),
-            stops=time.fromisoformat(self.stops),
-        )
-
-
-class AgreementIn(BaseModel):
-    """One lot lends to one hospital."""
-
-    model_config = STRICT
-    lot_id: Identifier
-    hospital_id: Identifier
-    windows: Annotated[list[WindowIn], Field(min_length=1, max_length=50)]
-    margin: Count = 0
-    max_stay_s: Annotated[int, Field(ge=600, le=604_800)] = 43_200
-    valid_from: DayText | None = Field(default=None, description="Local date, included.")
-    valid_to: DayText | None = Field(default=None, description="Local date, included.")
-    paused: bool | None = Field(default=None, description="Absent: stays as it is.")
-
-    @field_validator("valid_to")
-    @classmethod
-    def _check_dates(cls, valid_to: str | None, info: ValidationInfo) -> str | None:
-        valid_from = info.data.get("valid_from")
-        if valid_to is not None and valid_from is not None and valid_to < valid_from:
-            raise wrong("bad_dates")
-        return valid_to
-
-    def agreement(self, agreement_id: str, *, paused_now: bool) -> Agreement:
-        """Give the domain's value; where the sender does not say, it stays paused or not as it is."""
-        return Agreement(
-            agreement_id=AgreementId(agreement_id),
-            lot_id=LotId(self.lot_id),
-            hospital_id=HospitalId(self.hospital_id),
-            windows=tuple(window.window() for window in self.windows),
-            margin=self.margin,
-            max_stay=timedelta(seconds=self.max_stay_s),
-            valid_from=None if self.valid_from is None else date.fromisoformat(self.valid_from),
-            valid_to=None if self.valid_to is None else date.fromisoformat(self.valid_to),
-            paused=paused_now if self.paused is None else self.paused,
+            rules=self.rules.rules(),
         )
 
 

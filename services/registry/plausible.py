@@ -76,8 +76,21 @@ def of_agreement(
         for index, window in enumerate(agreement.windows):
             if window.spaces > _spaces_of(lot, window):
                 yield FieldError(f"windows[{index}].spaces", "lent_above_capacity")
-    if agreement.margin > max(window.spaces for window in agreement.windows):
+            for number, step in enumerate(window.steps):
+                if step.spaces > _spaces_of(lot, window):
+                    yield FieldError(f"windows[{index}].steps[{number}].spaces", "lent_above_capacity")
+    yield from _of_terms(agreement, hospital)
+
+
+def _of_terms(agreement: Agreement, hospital: Hospital | None) -> Iterator[FieldError]:
+    most_lent = max(spaces for window in agreement.windows for spaces in window.quotas)
+    if agreement.margin > most_lent:
         yield FieldError("margin", "margin_above_lent")
+    if agreement.margin + sum(agreement.protects.values()) > most_lent >= agreement.margin:
+        yield FieldError("protects", "margin_above_lent")
+    tariff = agreement.tariff
+    if hospital is not None and tariff is not None and tariff.currency != hospital.rules.currency:
+        yield FieldError("tariff.currency", "wrong_currency")
 
 
 def repeated(names: Iterable[str]) -> Iterator[int]:

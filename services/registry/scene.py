@@ -19,10 +19,10 @@ from bowei.domain.problems import FieldError, Refused
 from bowei.observability.validation import refused_for
 from bowei.records.registering import Source
 from services.registry import plausible
+from services.registry.agreement_params import AgreementIn
 from services.registry.enrolling import enrolled, faults_of_source
 from services.registry.params import (
     STRICT,
-    AgreementIn,
     HospitalIn,
     Identifier,
     LotFields,

@@ -1,11 +1,13 @@
 """What the registry answers: each thing in the shape in which it may be put, with its id; absent means not said."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import time
 
 from bowei.domain.agreements import Agreement, LendingWindow
 from bowei.domain.lots import Hospital, Lot, Name
 from bowei.domain.places import Datum, Point
+from bowei.domain.tariffs import Tariff
 from bowei.records.registering import Source
 
 View = dict[str, object]
@@ -48,6 +50,7 @@ def hospital_view(hospital: Hospital) -> View:
             "leave_full_at": levels.leave_full_at,
             "leave_filling_at": levels.leave_filling_at,
         },
+        "rules": asdict(hospital.rules),
     }
     return view | _said(block=hospital.block or None)
 
@@ -60,12 +63,17 @@ def agreement_view(agreement: Agreement) -> View:
         "hospital_id": agreement.hospital_id,
         "windows": [_window(window) for window in agreement.windows],
         "margin": agreement.margin,
+        "margin_rule": agreement.margin_rule,
         "max_stay_s": int(agreement.max_stay.total_seconds()),
         "paused": agreement.paused,
+        "protects": dict(agreement.protects),
     }
     first, last = agreement.valid_from, agreement.valid_to
     return view | _said(
-        valid_from=None if first is None else first.isoformat(), valid_to=None if last is None else last.isoformat()
+        valid_from=None if first is None else first.isoformat(),
+        valid_to=None if last is None else last.isoformat(),
+        latest_leave=None if agreement.latest_leave is None else _clock(agreement.latest_leave),
+        tariff=None if agreement.tariff is None else _tariff(agreement.tariff),
     )
 
 
@@ -93,7 +101,17 @@ def _window(window: LendingWindow) -> View:
         "days": sorted(window.days),
         "starts": _clock(window.starts),
         "stops": _clock(window.stops),
+        "steps": [{"at": _clock(step.at), "spaces": step.spaces} for step in window.steps],
     }
+
+
+def _tariff(tariff: Tariff) -> View:
+    view: View = {
+        "per_hour": str(tariff.per_hour),
+        "currency": tariff.currency,
+        "free_minutes": tariff.free_minutes,
+    }
+    return view | _said(day_cap=None if tariff.day_cap is None else str(tariff.day_cap))
 
 
 def _clock(at: time) -> str:

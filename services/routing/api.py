@@ -51,7 +51,7 @@ async def put_diversion(
     ask = Ask(
         diversion_id=diversion_id,
         hospital_id=HospitalId(body.hospital_id),
-        need=Need(body.space_class, body.height_cm),
+        need=_need(body),
         position=_point(body.position),
         plate_hash=hashed,
     )
@@ -129,6 +129,16 @@ async def refused(diversion_id: OwnId, body: RefusalIn, wired: Wired, driver_id:
 
 def _shown(diversion: Diversion, wired: Wiring) -> DiversionOut:
     return diversion_out(diversion, wired.clock.now())
+
+
+def _need(body: DiversionIn) -> Need:
+    return Need(
+        space_class=body.space_class,
+        height_cm=body.height_cm,
+        stay=None if body.stay_s is None else timedelta(seconds=body.stay_s),
+        slow_walker=body.slow_walker,
+        standing=body.standing,
+    )
 
 
 def _point(position: PositionIn | None) -> Point | None:

@@ -16,7 +16,7 @@ from bowei.domain.places import Point
 from bowei.domain.problems import Refused
 from bowei.records.failures import StoreAway
 from bowei.records.holding import Decision, HoldBook, Json, Outcome, PlaceRequest
-from services.routing.explaining import explain
+from services.routing.explaining import explain, need_of
 from services.routing.hints import Known
 from services.routing.measures import Measures
 from services.routing.ranking import Ranking, as_candidates, entrance_of, hospital_of, without
@@ -47,7 +47,7 @@ class Ask:
     @property
     def meaning_hash(self) -> bytes:
         """Hash what must be equal in a repeat: everything but the position, which changes between retries."""
-        meaning = [self.hospital_id, self.need.space_class, self.need.height_cm, (self.plate_hash or b"").hex()]
+        meaning = [self.hospital_id, self.need, (self.plate_hash or b"").hex()]
         return hashlib.sha256(msgspec.json.encode(meaning)).digest()
 
 
@@ -104,7 +104,7 @@ class Diverting:
         hospital = hospital_of(known, ask.hospital_id)
         now = self._clock.now()
         ranked = self._ranking.rank(known, hospital, ask.position or hospital.gate, ask.need, now)
-        answer = explain(ranked, ask.need, now, by=self._ranking.by)
+        answer = explain(ranked, ask.need, hospital.rules, now, by=self._ranking.by)
         try:
             decision = await self._place(ask, driver_id, ranked, answer)
         except StoreAway:
@@ -130,7 +130,7 @@ class Diverting:
                     driver_id=driver_id,
                     request_hash=ask.meaning_hash,
                     hospital_id=ask.hospital_id,
-                    candidates=as_candidates(chosen, ask.need),
+                    candidates=as_candidates(chosen),
                     answer=answer,
                     plate_hash=ask.plate_hash,
                 )
@@ -197,19 +197,19 @@ class Diverting:
             raise Refused("unknown_diversion")
         known = await self._ranking.known()
         hospital = hospital_of(known, found.hold.hospital_id)
-        need = Need(found.hold.space_class, found.answer.get("height_cm"))
+        need = need_of(found.hold, found.answer)
         now = self._clock.now()
         refused_lots = [*found.answer.get("refused_lots", ()), found.hold.lot_id]
         here = entrance_of(known, found.hold.lot_id) or hospital.gate
         ranked = without(refused_lots, self._ranking.rank(known, hospital, here, need, now))
-        answer = {**explain(ranked, need, now, by=self._ranking.by), "refused_lots": refused_lots}
+        answer = {**explain(ranked, need, hospital.rules, now, by=self._ranking.by), "refused_lots": refused_lots}
         decision = await self._book.replace(
             diversion_id,
             driver_id,
             ordinal,
             ends_as=HoldState.REVOKED,
             reason="refused_on_arrival",
-            candidates=as_candidates(candidates(ranked), need),
+            candidates=as_candidates(candidates(ranked)),
             answer=answer,
         )
         self._count("refused", decision)

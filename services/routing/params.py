@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from bowei.domain.lots import ID_FORM, SpaceClass
+from bowei.domain.lots import ID_FORM, SpaceClass, Standing
 from bowei.domain.places import Datum
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -41,6 +41,14 @@ class DiversionIn(BaseModel):
     position: PositionIn | None = Field(default=None, description="Absent: the car is at the hospital's gate.")
     space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
     height_cm: Annotated[int, Field(ge=50, le=600)] | None = None
+    stay_s: Annotated[int, Field(ge=60, le=604_800)] | None = Field(
+        default=None, description="How long the car will stay. Absent: as long as is usual at this hospital."
+    )
+    slow_walker: bool = Field(default=False, description="Each step weighs more; so it does where class is disabled.")
+    standing: Annotated[Standing, Field(strict=False)] = Field(
+        default=Standing.VISITOR,
+        description="As the driver says. It counts where an agreement protects spaces; class disabled stands first.",
+    )
     plate: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿· .-]{3,15}$")] | None = Field(
         default=None, description="Kept only as a keyed hash; lets the lot's barrier know the car."
     )

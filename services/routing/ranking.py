@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bowei.domain.choosing import Considered, Exclusion, Need, consider
+from bowei.domain.choosing import Considered, Exclusion, Need
+from bowei.domain.comparing import Prospects
 from bowei.domain.directory import Directory
 from bowei.domain.holds import lifetime
 from bowei.domain.lots import Hospital, HospitalId, LotId
@@ -26,7 +27,7 @@ class Ranking:
         self._hints = hints
         self._travel_times = travel_times
         self._measures = measures
-        self._approaches: dict[HospitalId, tuple[Directory, Approaches]] = {}
+        self._ready: dict[HospitalId, _Ready] = {}
 
     @property
     def by(self) -> str:
@@ -40,18 +41,28 @@ class Ranking:
     def rank(self, known: Known, hospital: Hospital, origin: Point, need: Need, now: datetime) -> list[Considered]:
         """Look at every lot of the hospital for a driver at `origin`: candidates first, cheapest first."""
         started = time.perf_counter()
-        approaches = self._approaches_for(known.directory, hospital).from_origin(origin)
-        ranked = consider(hospital, known.directory, known.lots, approaches, need, now)
+        ready = self._ready_for(known.directory, hospital)
+        ranked = ready.prospects.consider(known.lots, ready.approaches.from_origin(origin), need, now)
         self._measures.ranking.observe(time.perf_counter() - started)
         self._measures.hints.labels(known.source).inc()
         return ranked
 
-    def _approaches_for(self, directory: Directory, hospital: Hospital) -> Approaches:
-        made_for, approaches = self._approaches.get(hospital.hospital_id, (None, None))
-        if approaches is None or made_for is not directory:
+    def _ready_for(self, directory: Directory, hospital: Hospital) -> "_Ready":
+        ready = self._ready.get(hospital.hospital_id)
+        if ready is None or ready.directory is not directory:
             approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
-            self._approaches[hospital.hospital_id] = (directory, approaches)
-        return approaches
+            ready = _Ready(directory, approaches, Prospects(hospital, directory))
+            self._ready[hospital.hospital_id] = ready
+        return ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What is made ready once for all drivers of a hospital, while the directory stays the same."""
+
+    directory: Directory
+    approaches: Approaches
+    prospects: Prospects
 
 
 def hospital_of(known: Known, hospital_id: HospitalId) -> Hospital:
@@ -81,10 +92,10 @@ def without(lot_ids: Collection[LotId], ranked: Sequence[Considered]) -> list[Co
     return sorted(marked, key=lambda one: one.excluded is not None)
 
 
-def as_candidates(chosen: Sequence[Considered], need: Need) -> tuple[Candidate, ...]:
+def as_candidates(chosen: Sequence[Considered]) -> tuple[Candidate, ...]:
     """Give what the ledger is asked for, best first."""
     return tuple(
-        Candidate(one.agreement_id, need.space_class, lifetime(timedelta(seconds=one.approach.drive_s)))
+        Candidate(one.agreement_id, one.space_class, lifetime(timedelta(seconds=one.approach.drive_s)))
         for one in chosen
         if one.approach is not None and one.approach.drive_s is not None
     )

@@ -13,7 +13,7 @@ import httpx2
 from fastapi import FastAPI
 from typing_extensions import override
 
-from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule
 from bowei.domain.clock import SteppedClock
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import (
@@ -88,9 +88,9 @@ def a_lot(lot_id: LotId, **changes: Any) -> Lot:
 
 
 def an_agreement(lot_id: LotId, **changes: Any) -> Agreement:
-    """Give the agreement by which a lot lends all of its spaces, day and night."""
+    """Give the agreement by which a lot lends all of its spaces, day and night, and keeps none back."""
     windows = tuple(LendingWindow(space_class, spaces) for space_class, spaces in CLASSES.items())
-    known: dict[str, Any] = {"windows": windows}
+    known: dict[str, Any] = {"windows": windows, "margin_rule": MarginRule.FIXED}
     return Agreement(AgreementId(f"{lot_id}-first"), lot_id, FIRST, **{**known, **changes})
 
 

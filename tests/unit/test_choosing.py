@@ -1,15 +1,13 @@
 """The right lot: what it costs, and why each of the others was left out."""
 
 import dataclasses
-import itertools
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
 
-from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow
+from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow, MarginRule
 from bowei.domain.choosing import (
-    FILL_PENALTY_S,
     MOST_CANDIDATES,
     Approach,
     Considered,
@@ -17,10 +15,10 @@ from bowei.domain.choosing import (
     LotNow,
     Need,
     candidates,
-    consider,
-    fill_penalty_s,
     walk_m,
 )
+from bowei.domain.comparing import consider
+from bowei.domain.costs import failure_s, fill_penalty_s
 from bowei.domain.directory import Directory
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
@@ -38,13 +36,13 @@ WHOLE_DAY = (LendingWindow(SpaceClass.STANDARD, 10),)
 
 def a_lot(lot_id: str, **other: Any) -> Lot:
     """Give a lot beside the hospital."""
-    known: dict[str, Any] = {"location": DOOR, "max_height_cm": 200}
-    return Lot(LotId(lot_id), LotKind.MALL, NAME, "Asia/Shanghai", 50, entrances=(ENTRANCE,), **{**known, **other})
+    known: dict[str, Any] = {"capacity": 50, "location": DOOR, "max_height_cm": 200}
+    return Lot(LotId(lot_id), LotKind.MALL, NAME, "Asia/Shanghai", entrances=(ENTRANCE,), **{**known, **other})
 
 
 def lends(lot_id: str, **other: Any) -> Agreement:
-    """Give an agreement by which a lot lends ten standard spaces to the hospital all day."""
-    known: dict[str, Any] = {"windows": WHOLE_DAY, "margin": 1}
+    """Give an agreement by which a lot lends ten standard spaces to the hospital all day, and keeps one back."""
+    known: dict[str, Any] = {"windows": WHOLE_DAY, "margin": 1, "margin_rule": MarginRule.FIXED}
     return Agreement(AgreementId(f"{lot_id}-first"), LotId(lot_id), HOSPITAL.hospital_id, **{**known, **other})
 
 
@@ -69,13 +67,14 @@ def look_at(
     return one
 
 
-def test_a_candidate_costs_the_drive_the_walk_and_the_fill_penalty() -> None:
+def test_a_candidate_costs_the_drive_the_walk_the_fill_penalty_and_the_risk() -> None:
     """Every part is there to be shown to the driver."""
     promise = LotPromise(held=3, stays=2, pools={pool_key("mall-first", SpaceClass.STANDARD): PoolPromise(3, 2)})
     one = look_at(a_lot("mall"), lends("mall"), LotNow(reported(), promise))
     assert (one.excluded, one.offered, one.free, one.age) == (None, 5, 20, timedelta(minutes=1))
     assert one.fill_s == pytest.approx(fill_penalty_s(5, 10))
-    assert one.cost_s == pytest.approx(160.0 + one.fill_s)
+    assert one.failure_s == pytest.approx(failure_s(one.chance))
+    assert one.cost_s == pytest.approx(160.0 + one.fill_s + one.failure_s)
 
 
 def test_a_lot_of_which_only_the_fewest_spaces_are_known_offers_those() -> None:
@@ -117,6 +116,7 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], LotNow, float | None, dic
     ("too_high", {}, {}, LotNow(reported()), 1.0, {"height_cm": 201}),
     ("no_class", {}, {}, LotNow(reported()), 1.0, {"space_class": SpaceClass.EV}),
     ("not_shared_now", {}, {"windows": MORNING}, LotNow(reported()), 1.0, {}),
+    ("stay_too_long", {}, {"max_stay": timedelta(hours=2)}, LotNow(reported()), 1.0, {"stay": timedelta(hours=3)}),
     ("too_far", {"location": FAR}, {}, LotNow(reported()), 1.0, {}),
     ("closed_road", {}, {}, LotNow(reported()), None, {}),
     ("operator_paused", {"paused": True}, {}, LotNow(reported()), 1.0, {}),
@@ -179,16 +179,6 @@ def test_no_more_lots_are_asked_for_than_a_request_may_name() -> None:
     ways = {lot.lot_id: way() for lot in lots}
     ranked = consider(HOSPITAL, directory, now_of, ways, Need(), MONDAY_9H)
     assert [one.lot_id for one in candidates(ranked)] == names[:MOST_CANDIDATES]
-
-
-def test_drivers_are_spread_before_a_lot_is_tight() -> None:
-    """A lot that is filling costs more, so that a farther empty one wins; the penalty grows faster at the end."""
-    steps = [fill_penalty_s(used, 10) for used in range(11)]
-    assert steps[0] == 0.0
-    assert steps[10] == pytest.approx(FILL_PENALTY_S)
-    rises = [after - before for before, after in itertools.pairwise(steps)]
-    assert rises == sorted(rises)
-    assert fill_penalty_s(12, 10) == fill_penalty_s(0, 0) == pytest.approx(FILL_PENALTY_S)
 
 
 def test_a_walk_is_longer_than_the_crow_flies() -> None:
