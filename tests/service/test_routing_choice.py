@@ -1,7 +1,7 @@
 """Which lot a driver is sent to, by what the driver needs and what the lots' agreements say."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 
@@ -59,9 +59,7 @@ async def test_a_lot_without_a_believable_count_has_no_number_and_no_null(world:
 
 async def test_a_lot_is_used_only_while_its_agreement_lends(world: World) -> None:
     """Monday to Friday until noon means that at noon the next driver goes elsewhere."""
-    mornings = LendingWindow(
-        SpaceClass.STANDARD, 20, frozenset({1, 2, 3, 4, 5}), MORNING.time(), MORNING.replace(hour=12).time()
-    )
+    mornings = LendingWindow(SpaceClass.STANDARD, 20, frozenset({1, 2, 3, 4, 5}), time(7), time(12))
     await world.register.put_agreements([an_agreement(MALL, windows=(mornings,))])
     await world.step(hours=2, minutes=59)
     early, late = await world.driver(), await world.driver()

@@ -348,6 +348,3 @@ async def test_a_diversion_that_nobody_asked_for_is_not_found(world: World) -> N
     assert code(await world.request("GET", driver.path, driver.token)) == (404, "unknown_diversion")
     refused = await world.request("POST", f"{driver.path}/refused", driver.token, json={"ordinal": 1})
     assert code(refused) == (404, "unknown_diversion")
-
-
-MORNING = datetime(2026, 3, 2, 7, 0)  # noqa: DTZ001 (a wall clock)
