@@ -4,6 +4,7 @@ A hospital registers its own where its patients, prices or streets are others.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 SLOW_WALKER_TAKES = 2.5
 """A walk weighs 2 to 3 times as much for somebody of reduced mobility: the middle."""
@@ -48,6 +49,10 @@ class ChoiceRules:
     usual_stay_s: float = 7_200.0
     """How long a car stays whose driver does not say: the trials' mean of two hours; 2.7 h follow from the queue, the
     gate's flow and the spaces of the First Hospital."""
+
+    def stay_of(self, said: timedelta | None) -> timedelta:
+        """Give how long a car stays, by what its driver said."""
+        return timedelta(seconds=self.usual_stay_s) if said is None else said
 
 
 USUAL_RULES = ChoiceRules()

@@ -124,7 +124,7 @@ class _Driver:
         self.stands = need.stands
         self.least_chance = rules.least_chance if self.stands is Standing.VISITOR else rules.least_chance_priority
         self.walk_weight = rules.slow_walk_weight if need.walks_slowly else rules.walk_weight
-        self.stay = need.stay or timedelta(seconds=rules.usual_stay_s)
+        self.stay = rules.stay_of(need.stay)
         self.z = quantile(rules.margin_chance)
 
 

@@ -17,11 +17,17 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One lot that would do, and how long a hold on it would last."""
+    """One lot that would do, and how long a hold on it would last.
+
+    `margin` spaces seen free are kept back from this driver; never fewer than the agreement states when the ledger
+    decides. `gone_after`: when the car leaves again, from now; None where nobody asks when.
+    """
 
     agreement_id: AgreementId
     space_class: SpaceClass
     lifetime: timedelta
+    margin: int = 0
+    gone_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

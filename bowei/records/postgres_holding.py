@@ -91,16 +91,14 @@ class PostgresHoldBook(HoldBook):
 
     async def _place_alone(self, borrow: Borrow, request: PlaceRequest) -> Decision:
         rows = await self._fetch(
-            "SELECT * FROM bowei.place_one($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)",
+            "SELECT * FROM bowei.place_one($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11)",
             request.diversion_id,
             request.driver_id,
             request.request_hash,
             request.hospital_id,
             request.plate_hash,
             msgspec.json.encode(request.answer).decode(),
-            [candidate.agreement_id for candidate in request.candidates],
-            [str(candidate.space_class) for candidate in request.candidates],
-            [candidate.lifetime.total_seconds() for candidate in request.candidates],
+            *_as_arrays(request.candidates),
             borrow=borrow,
         )
         return _decision(rows[0])
@@ -112,14 +110,18 @@ class PostgresHoldBook(HoldBook):
         requests: list[int] = []
         chosen: list[int] = []
         lifetimes: list[float] = []
+        margins: list[int] = []
+        stays: list[float | None] = []
         for number, request in enumerate(batch, start=1):
             for candidate in request.candidates:
                 option = (candidate.agreement_id, candidate.space_class)
                 requests.append(number)
                 chosen.append(options.setdefault(option, len(options) + 1))
                 lifetimes.append(candidate.lifetime.total_seconds())
+                margins.append(candidate.margin)
+                stays.append(_gone_after_s(candidate))
         rows = await self._fetch(
-            "SELECT * FROM bowei.place($1, $2, $3, $4, $5, $6::jsonb[], $7, $8, $9, $10, $11, $12, $13)",
+            "SELECT * FROM bowei.place($1, $2, $3, $4, $5, $6::jsonb[], $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             [request.diversion_id for request in batch],
             [request.driver_id for request in batch],
             [request.request_hash for request in batch],
@@ -133,6 +135,8 @@ class PostgresHoldBook(HoldBook):
             chosen,
             lifetimes,
             passes_by,
+            margins,
+            stays,
             borrow=borrow,
         )
         return [StoreAway("the lot is locked") if row["outcome"] == "lot_locked" else _decision(row) for row in rows]
@@ -179,16 +183,14 @@ class PostgresHoldBook(HoldBook):
         answer: Json,
     ) -> Decision:
         return await self._decide(
-            "SELECT * FROM bowei.replace($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)",
+            "SELECT * FROM bowei.replace($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11)",
             diversion_id,
             driver_id,
             ordinal,
             str(ends_as),
             reason,
             msgspec.json.encode(answer).decode(),
-            [candidate.agreement_id for candidate in candidates],
-            [str(candidate.space_class) for candidate in candidates],
-            [candidate.lifetime.total_seconds() for candidate in candidates],
+            *_as_arrays(candidates),
         )
 
     @override
@@ -239,6 +241,23 @@ class PostgresHoldBook(HoldBook):
                 return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
 
 
+def _as_arrays(
+    candidates: Sequence[Candidate],
+) -> tuple[list[AgreementId], list[str], list[float], list[int], list[float | None]]:
+    """Give candidates as the ledger's functions take them: agreements, classes, lifetimes, margins, stays."""
+    return (
+        [candidate.agreement_id for candidate in candidates],
+        [str(candidate.space_class) for candidate in candidates],
+        [candidate.lifetime.total_seconds() for candidate in candidates],
+        [candidate.margin for candidate in candidates],
+        [_gone_after_s(candidate) for candidate in candidates],
+    )
+
+
+def _gone_after_s(candidate: Candidate) -> float | None:
+    return None if candidate.gone_after is None else candidate.gone_after.total_seconds()
+
+
 async def _outliving_a_deadlock(attempt: Callable[[], Awaitable[_Answer]]) -> _Answer:
     try:
         return await attempt()
@@ -280,4 +299,10 @@ def _hold(row: asyncpg.Record, *, state: str | None = None) -> tuple[Hold, Json]
 
 def _promise(row: asyncpg.Record) -> LotPromise:
     pools = msgspec.json.decode(row["pools"], type=dict[str, PoolPromise])
-    return LotPromise(held=row["held"], stays=row["stays"], version=row["version"], pools=pools)
+    return LotPromise(
+        held=row["held"],
+        stays=row["stays"],
+        version=row["version"],
+        pools=pools,
+        refusal_rate=row["refusal_rate"],
+    )

@@ -8,9 +8,10 @@ import asyncpg
 import msgspec
 from typing_extensions import override
 
-from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
 from bowei.domain.directory import Directory
-from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId, SpaceClass
+from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId, SpaceClass, Standing
+from bowei.domain.tariffs import Tariff
 from bowei.records.connecting import acquired, translated
 from bowei.records.postgres_trusting import enrol
 from bowei.records.registering import Register, Source, SourceKind, StillInUse, UnknownReference
@@ -210,11 +211,13 @@ async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement
         raise StillInUse
     await connection.execute(
         """
-        INSERT INTO bowei.agreement (agreement_id, lot_id, hospital_id, margin, max_stay, valid_from, valid_to, paused)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO bowei.agreement (agreement_id, lot_id, hospital_id, margin, max_stay, valid_from, valid_to, paused,
+                                     margin_rule, latest_leave, terms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb)
         ON CONFLICT (agreement_id) DO UPDATE SET lot_id = excluded.lot_id, hospital_id = excluded.hospital_id,
             margin = excluded.margin, max_stay = excluded.max_stay, valid_from = excluded.valid_from,
-            valid_to = excluded.valid_to, paused = excluded.paused
+            valid_to = excluded.valid_to, paused = excluded.paused, margin_rule = excluded.margin_rule,
+            latest_leave = excluded.latest_leave, terms = excluded.terms
         """,
         agreement.agreement_id,
         agreement.lot_id,
@@ -224,6 +227,9 @@ async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement
         agreement.valid_from,
         agreement.valid_to,
         agreement.paused,
+        str(agreement.margin_rule),
+        agreement.latest_leave,
+        _json(_Terms(agreement.tariff, dict(agreement.protects))),
     )
     await connection.execute(
         "UPDATE bowei.pool_promise SET lot_id = $2 WHERE agreement_id = $1 AND lot_id <> $2",
@@ -233,17 +239,35 @@ async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement
     await connection.execute("DELETE FROM bowei.lending_window WHERE agreement_id = $1", agreement.agreement_id)
     await connection.executemany(
         """
-        INSERT INTO bowei.lending_window (agreement_id, ordinal, space_class, spaces, days, starts, stops)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO bowei.lending_window (agreement_id, ordinal, space_class, spaces, days, starts, stops,
+                                          step_times, step_spaces)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         """,
         [
-            (agreement.agreement_id, n, str(w.space_class), w.spaces, sorted(w.days), w.starts, w.stops)
+            (
+                agreement.agreement_id,
+                n,
+                str(w.space_class),
+                w.spaces,
+                sorted(w.days),
+                w.starts,
+                w.stops,
+                [step.at for step in w.steps],
+                [step.spaces for step in w.steps],
+            )
             for n, w in enumerate(agreement.windows, start=1)
         ],
     )
 
 
-def _json(value: Lot | Hospital) -> str:
+class _Terms(msgspec.Struct, omit_defaults=True):
+    """What an agreement says that only the ranking weighs."""
+
+    tariff: Tariff | None = None
+    protects: dict[Standing, int] = {}
+
+
+def _json(value: Lot | Hospital | _Terms) -> str:
     return msgspec.json.encode(value).decode()
 
 
@@ -258,10 +282,12 @@ def _window(row: asyncpg.Record) -> LendingWindow:
         days=frozenset(row["days"]),
         starts=row["starts"],
         stops=row["stops"],
+        steps=tuple(QuotaStep(at, spaces) for at, spaces in zip(row["step_times"], row["step_spaces"], strict=True)),
     )
 
 
 def _agreement(row: asyncpg.Record, windows: tuple[LendingWindow, ...]) -> Agreement:
+    terms = msgspec.json.decode(row["terms"], type=_Terms)
     return Agreement(
         agreement_id=AgreementId(row["agreement_id"]),
         lot_id=LotId(row["lot_id"]),
@@ -272,4 +298,8 @@ def _agreement(row: asyncpg.Record, windows: tuple[LendingWindow, ...]) -> Agree
         valid_from=row["valid_from"],
         valid_to=row["valid_to"],
         paused=row["paused"],
+        margin_rule=MarginRule(row["margin_rule"]),
+        latest_leave=row["latest_leave"],
+        tariff=terms.tariff,
+        protects=terms.protects,
     )

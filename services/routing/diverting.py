@@ -8,9 +8,10 @@ from datetime import timedelta
 import msgspec
 
 from bowei.domain.agreements import AgreementId
+from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import MOST_CANDIDATES, Considered, Need, candidates
 from bowei.domain.clock import Clock
-from bowei.domain.holds import LONGEST_EXTENSION, HoldState
+from bowei.domain.holds import LONGEST_EXTENSION, REFUSED_ON_ARRIVAL, HoldState
 from bowei.domain.lots import DriverId, HospitalId
 from bowei.domain.places import Point
 from bowei.domain.problems import Refused
@@ -106,7 +107,7 @@ class Diverting:
         ranked = self._ranking.rank(known, hospital, ask.position or hospital.gate, ask.need, now)
         answer = explain(ranked, ask.need, hospital.rules, now, by=self._ranking.by)
         try:
-            decision = await self._place(ask, driver_id, ranked, answer)
+            decision = await self._place(ask, driver_id, ranked, hospital.rules, answer)
         except StoreAway:
             guided_to = next(iter(candidates(ranked)), None)
             if guided_to is None:
@@ -118,7 +119,9 @@ class Diverting:
         self._refuse(decision)
         return Diversion(ask.diversion_id, hospital.hospital_id, decision, known, answer=answer)
 
-    async def _place(self, ask: Ask, driver_id: DriverId, ranked: Sequence[Considered], answer: Json) -> Decision:
+    async def _place(
+        self, ask: Ask, driver_id: DriverId, ranked: Sequence[Considered], rules: ChoiceRules, answer: Json
+    ) -> Decision:
         decision = Decision(Outcome.NONE)
         for best in range(0, _MOST_ROUNDS * MOST_CANDIDATES, MOST_CANDIDATES):
             chosen = candidates(ranked[best:])
@@ -130,7 +133,7 @@ class Diverting:
                     driver_id=driver_id,
                     request_hash=ask.meaning_hash,
                     hospital_id=ask.hospital_id,
-                    candidates=as_candidates(chosen),
+                    candidates=as_candidates(chosen, ask.need, rules),
                     answer=answer,
                     plate_hash=ask.plate_hash,
                 )
@@ -208,8 +211,8 @@ class Diverting:
             driver_id,
             ordinal,
             ends_as=HoldState.REVOKED,
-            reason="refused_on_arrival",
-            candidates=as_candidates(candidates(ranked)),
+            reason=REFUSED_ON_ARRIVAL,
+            candidates=as_candidates(candidates(ranked), need, hospital.rules),
             answer=answer,
         )
         self._count("refused", decision)

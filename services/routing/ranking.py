@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import Considered, Exclusion, Need
 from bowei.domain.comparing import Prospects
 from bowei.domain.directory import Directory
@@ -92,10 +93,17 @@ def without(lot_ids: Collection[LotId], ranked: Sequence[Considered]) -> list[Co
     return sorted(marked, key=lambda one: one.excluded is not None)
 
 
-def as_candidates(chosen: Sequence[Considered]) -> tuple[Candidate, ...]:
+def as_candidates(chosen: Sequence[Considered], need: Need, rules: ChoiceRules) -> tuple[Candidate, ...]:
     """Give what the ledger is asked for, best first."""
+    stay = rules.stay_of(need.stay)
     return tuple(
-        Candidate(one.agreement_id, one.space_class, lifetime(timedelta(seconds=one.approach.drive_s)))
+        Candidate(
+            one.agreement_id,
+            one.space_class,
+            lifetime(drive := timedelta(seconds=one.approach.drive_s)),
+            margin=one.margin,
+            gone_after=None if one.out_by is None else drive + stay,
+        )
         for one in chosen
         if one.approach is not None and one.approach.drive_s is not None
     )

@@ -11,6 +11,7 @@ Catcher = Literal["campaign", "histories"]
 
 _LEDGER = "bowei/records/migrations/0001_ledger.sql"
 _PROMISING = "bowei/records/migrations/0002_promising.sql"
+_CHOOSING = "bowei/records/migrations/0012_choosing.sql"
 _BELIEF = "bowei/records/migrations/0006_belief.sql"
 _HOLDING = "bowei/records/postgres_holding.py"
 _CONNECTING = "bowei/records/connecting.py"
@@ -99,13 +100,13 @@ PLANTED_BUGS = (
         "no_idempotency",
         "a repeated id is taken for a new request",
         "campaign",
-        (Change(_PROMISING, "WHEN replaced[q.i] IS NULL AND h.diversion_id IS NOT NULL THEN", "WHEN false THEN"),),
+        (Change(_CHOOSING, "WHEN replaced[q.i] IS NULL AND h.diversion_id IS NOT NULL THEN", "WHEN false THEN"),),
     ),
     PlantedBug(
         "body_not_compared",
         "another body under the same id gets the old answer",
         "campaign",
-        (Change(_PROMISING, "WHEN h.request_hash <> q.request_hash THEN 'id_reused' ELSE", "ELSE"),),
+        (Change(_CHOOSING, "WHEN h.request_hash <> q.request_hash THEN 'id_reused' ELSE", "ELSE"),),
     ),
     PlantedBug(
         "no_version_check",
@@ -161,8 +162,8 @@ PLANTED_BUGS = (
         "campaign",
         (
             Change(_PROMISING, _LOCK_LOTS, "PERFORM 1;"),
-            Change(_PROMISING, _LOCK_LOTS_OF_ONE, _LOCK_LOTS_OF_ONE.replace(" FOR UPDATE", "")),
-            Change(_PROMISING, "ORDER BY p.lot_id FOR UPDATE SKIP LOCKED", "ORDER BY p.lot_id"),
+            Change(_CHOOSING, _LOCK_LOTS_OF_ONE, _LOCK_LOTS_OF_ONE.replace(" FOR UPDATE", "")),
+            Change(_CHOOSING, "ORDER BY p.lot_id FOR UPDATE SKIP LOCKED", "ORDER BY p.lot_id"),
             Change(_LEDGER, "CHECK (held BETWEEN 0 AND capacity)", "CHECK (true)"),
         ),
     ),
@@ -173,7 +174,7 @@ PLANTED_BUGS = (
         (
             Change(_PROMISING, _LOCK_LOTS, _LOCK_LOTS.replace("BY lot_id", "BY md5(lot_id || pg_backend_pid())")),
             Change(
-                _PROMISING,
+                _CHOOSING,
                 _LOCK_LOTS_OF_ONE,
                 _LOCK_LOTS_OF_ONE.replace("BY l.lot_id", "BY md5(l.lot_id || pg_backend_pid())"),
             ),
@@ -183,7 +184,7 @@ PLANTED_BUGS = (
         "no_tombstone",
         "that an id was given up before it was granted is forgotten",
         "campaign",
-        (Change(_PROMISING, _TOMBSTONE, f"{_TOMBSTONE} AND false"),),
+        (Change(_CHOOSING, _TOMBSTONE, f"{_TOMBSTONE} AND false"),),
     ),
     PlantedBug(
         "extended_again_and_again",

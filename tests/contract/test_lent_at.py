@@ -1,5 +1,6 @@
-"""The one rule that exists twice: what is lent at an instant, in the domain and in the ledger's SQL."""
+"""The rules of agreements that exist twice, in the domain and in the ledger's SQL: what is lent, and until when."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bowei.domain.agreements import Agreement, LendingWindow
+from bowei.domain.agreements import Agreement, LendingWindow, QuotaStep
 from bowei.domain.lots import SpaceClass
 from bowei.records.connecting import connect
 from bowei.records.postgres_registering import PostgresRegister
@@ -54,6 +55,7 @@ windows = st.builds(
     st.frozensets(st.integers(1, 7), min_size=1),
     hours,
     hours,
+    st.lists(st.builds(QuotaStep, hours, st.sampled_from([0, 0, 3])), max_size=3).map(tuple),
 )
 days = st.one_of(st.none(), st.sampled_from([moment.date() for moment in CHANGES]))
 agreements = st.builds(
@@ -65,6 +67,7 @@ agreements = st.builds(
     valid_from=days,
     valid_to=days,
     paused=st.sampled_from([False, False, False, True]),
+    latest_leave=st.one_of(st.none(), hours),
 )
 
 
@@ -109,6 +112,52 @@ async def test_the_ledger_lends_what_the_domain_says(
     await register.put_agreements([agreement])
     rows = await pool.fetch("SELECT * FROM bowei.lent_at($1, $2)", at, [MALL_FIRST])
     assert {row["space_class"]: row["spaces"] for row in rows} == agreement.lent_at(at, ZoneInfo(zone))
+
+
+TAPERS = dataclasses.replace(
+    on_sundays(time(1), time(6)),
+    windows=(
+        LendingWindow(
+            SpaceClass.STANDARD, 5, frozenset({7}), time(1), time(6), (QuotaStep(time(2), 0), QuotaStep(time(3), 2))
+        ),
+    ),
+)
+NIGHT = dataclasses.replace(
+    on_sundays(time(22), time(6)),
+    windows=(
+        LendingWindow(SpaceClass.STANDARD, 5, frozenset({6}), time(22), time(6), (QuotaStep(time(1), 1),)),
+        LendingWindow(SpaceClass.STANDARD, 2, frozenset({7}), time(5), time(9)),
+    ),
+    latest_leave=time(7, 30),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(agreement=TAPERS, zone_and_at=zurich("2026-03-29T01:30"))
+@example(agreement=TAPERS, zone_and_at=zurich("2026-10-25T02:30", fold=1))
+@example(agreement=NIGHT, zone_and_at=zurich("2026-03-28T23:30"))
+@example(agreement=NIGHT, zone_and_at=zurich("2026-03-29T07:30"))
+@given(agreement=agreements, zone_and_at=zones_and_instants)
+async def test_the_ledger_says_when_a_car_must_be_out_as_the_domain_does(
+    pool: asyncpg.Pool, agreement: Agreement, zone_and_at: tuple[str, datetime]
+) -> None:
+    """Shows that SQL and Python agree on tapers and on the hour of leaving, also when clocks change meanwhile."""
+    zone, at = zone_and_at
+    register = PostgresRegister(pool)
+    await register.put_lots([a_lot(MALL, 50, timezone=zone)])
+    await register.put_agreements([agreement])
+    for space_class in SpaceClass:
+        out_by = agreement.out_by(at, ZoneInfo(zone), space_class)
+        said = await pool.fetchval(
+            "SELECT bowei.out_by($1, $2, $3 AT TIME ZONE $4)", MALL_FIRST, str(space_class), at, zone
+        )
+        assert (said is None, said) == (out_by is None, out_by)
+        for stay in (timedelta(minutes=5), timedelta(hours=3)):
+            lasts = await pool.fetchval(
+                "SELECT bowei.lasts($1, $2, $3, $4)", MALL_FIRST, str(space_class), at, stay.total_seconds()
+            )
+            gone_at = (at + stay).astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+            assert lasts is (out_by is None or gone_at <= out_by)
 
 
 async def test_a_paused_lot_lends_nothing_in_the_ledger(pool: asyncpg.Pool) -> None:

@@ -6,21 +6,18 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from fnmatch import fnmatch
 from typing import Any, Protocol
 
 import pytest
 from redis.asyncio import Redis
 
-from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
 from bowei.domain.choosing import LotNow
-from bowei.domain.directory import Directory
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass
+from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, PoolPromise, Report
-from bowei.domain.places import Point
 from bowei.livestate import keys
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
@@ -28,11 +25,10 @@ from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.livestate.showing import ShowsPromises, ShowsReports
 from services.local.servers import Servers
+from tests.contract.full_directory import MALL, NINE, directory
 from tests.contract.live_state_users import LiveStateAsUsers, sign_up
 
-NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
-MALL, OFFICE = LotId("mall"), LotId("office")
-HERE = Point(30.2552, 120.1582)
+OFFICE = LotId("office")
 LEDGER = "7331.1.16384"
 FULL_REPORT = Report(
     observed_at=NINE.replace(microsecond=123_456),
@@ -53,7 +49,11 @@ FULL_REPORT = Report(
     said_at=NINE - timedelta(days=30),
 )
 FULL_PROMISE = LotPromise(
-    held=3, stays=2, version=7, pools={"mall-first/standard": PoolPromise(2, 1), "mall-second/ev": PoolPromise(1, 1)}
+    held=3,
+    stays=2,
+    version=7,
+    pools={"mall-first/standard": PoolPromise(2, 1), "mall-second/ev": PoolPromise(1, 1)},
+    refusal_rate=0.02,
 )
 
 
@@ -155,31 +155,6 @@ def report(free: int, *, at: float = 0, seq: int = 0, received: float = 0) -> Re
     """Give a report made so many seconds after nine."""
     received_at = NINE + timedelta(seconds=received)
     return Report(observed_at=NINE + timedelta(seconds=at), received_at=received_at, seq=seq, free=free)
-
-
-def directory(version: int = 1, **changes: object) -> Directory:
-    """Give a directory in which every field says something."""
-    entrance = Entrance("north", Name("北口", "North"), HERE)
-    lot = Lot(
-        lot_id=MALL,
-        kind=LotKind.MALL,
-        name=Name("商场", "Mall"),
-        timezone="Asia/Shanghai",
-        capacity=300,
-        location=HERE,
-        entrances=(entrance,),
-        block="hubin",
-        barrier_link=True,
-        max_height_cm=210,
-        classes={SpaceClass.DISABLED: 6},
-        synthetic=True,
-    )
-    hospital = Hospital(HospitalId("first"), Name("医院", "First"), MALL, HERE, HERE, "hubin", 1_500)
-    windows = (LendingWindow(SpaceClass.STANDARD, 40, frozenset({1, 5}), NINE.time(), NINE.time()),)
-    agreement = Agreement(
-        AgreementId("mall-first"), MALL, HospitalId("first"), windows, 3, timedelta(hours=6), NINE.date(), NINE.date()
-    )
-    return Directory.of(version, [replace(lot, **changes)], [hospital], [agreement])  # type: ignore[arg-type]
 
 
 async def test_nothing_is_shown_of_a_lot_that_never_reported(room: Room) -> None:

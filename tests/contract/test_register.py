@@ -3,12 +3,15 @@
 import dataclasses
 from collections.abc import Awaitable, Callable
 from datetime import date, time, timedelta
+from decimal import Decimal
 
 import pytest
 
-from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
-from bowei.domain.lots import GateThresholds, HospitalId, LotId, LotKind, SourceId, SpaceClass
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.choice_rules import ChoiceRules
+from bowei.domain.lots import GateThresholds, HospitalId, LotId, LotKind, SourceId, SpaceClass, Standing
 from bowei.domain.places import Point
+from bowei.domain.tariffs import Tariff
 from bowei.records.holding import Outcome
 from bowei.records.registering import Source, SourceKind, StillInUse, UnknownReference
 from tests.contract.block import (
@@ -67,6 +70,7 @@ async def test_a_hospital_is_given_back_as_it_was_put(block: Block) -> None:
         block="湖滨",
         radius_m=900,
         thresholds=GateThresholds(filling_at=9, full_at=1, leave_full_at=4, leave_filling_at=13),
+        rules=ChoiceRules(value_of_time=90.0, currency="HKD", least_chance=0.95),
     )
     await block.register.put_hospitals([hospital])
     assert (await block.register.directory()).hospitals[hospital.hospital_id] == hospital
@@ -81,7 +85,7 @@ async def test_an_agreement_is_given_back_as_it_was_put(block: Block) -> None:
         OFFICE,
         SECOND,
         (
-            LendingWindow(SpaceClass.STANDARD, 4, frozenset({1, 7}), time(22), time(6)),
+            LendingWindow(SpaceClass.STANDARD, 4, frozenset({1, 7}), time(22), time(6), (QuotaStep(time(1), 2),)),
             LendingWindow(SpaceClass.EV, 1, frozenset({3}), time(9, 30), time(23, 59, 59, 999999)),
         ),
         margin=2,
@@ -89,8 +93,21 @@ async def test_an_agreement_is_given_back_as_it_was_put(block: Block) -> None:
         valid_from=date(2026, 1, 1),
         valid_to=date(2026, 12, 31),
         paused=True,
+        margin_rule=MarginRule.FIXED,
+        latest_leave=time(11, 30),
+        tariff=Tariff(Decimal("7.50"), "HKD", 15, Decimal(60)),
+        protects={Standing.DISABLED: 2, Standing.THERAPY: 1},
     )
-    for version in (agreement, dataclasses.replace(agreement, windows=agreement.windows[:1], valid_to=None)):
+    plain = dataclasses.replace(
+        agreement,
+        windows=agreement.windows[1:],
+        valid_to=None,
+        margin_rule=MarginRule.LAW,
+        latest_leave=None,
+        tariff=None,
+        protects={},
+    )
+    for version in (agreement, plain):
         await block.register.put_agreements([version])
         assert version in (await block.register.directory()).agreements_for(SECOND)
 

@@ -5,7 +5,7 @@ from datetime import time, timedelta
 
 from hypothesis import strategies as st
 
-from bowei.domain.agreements import AgreementId, LendingWindow
+from bowei.domain.agreements import AgreementId, LendingWindow, QuotaStep
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import DriverId, SpaceClass
 from bowei.domain.observations import Bound, LotState
@@ -32,16 +32,19 @@ candidate_lists = st.lists(
         st.sampled_from([*AGREEMENTS, *AGREEMENTS, AgreementId("removed")]),
         classes,
         st.sampled_from([timedelta(minutes=5), timedelta(minutes=9)]),
+        st.sampled_from([0, 0, 0, 1]),
+        st.sampled_from([None, None, *(timedelta(minutes=minutes) for minutes in (5, 12, 30))]),
     ),
     min_size=1,
     max_size=3,
 ).map(tuple)
 window_hours = st.sampled_from([(time(0), time(0))] * 4 + [*itertools.pairwise(WINDOW_EDGES)])
 windows = st.builds(
-    lambda space_class, spaces, hours: LendingWindow(space_class, spaces, frozenset({1}), *hours),
+    lambda of, spaces, hours, steps: LendingWindow(of, spaces, frozenset({1}), hours[0], hours[1], steps),
     classes,
     st.sampled_from([2, 3, 1, 0]),
     window_hours,
+    st.sampled_from([(), (), (QuotaStep(WINDOW_EDGES[1], 1),), (QuotaStep(WINDOW_EDGES[1], 0),)]),
 )
 rarely = st.sampled_from([False] * 9 + [True])
 which = st.integers(0, 99)

@@ -29,7 +29,7 @@ from bowei.domain.agreements import AgreementId, LendingWindow
 from bowei.domain.clock import SteppedClock
 from bowei.domain.dirt import Doubt
 from bowei.domain.freshness import believed_for
-from bowei.domain.holds import SETTLE_LIMIT, HoldState
+from bowei.domain.holds import REFUSED_ON_ARRIVAL, SETTLE_LIMIT, HoldState
 from bowei.domain.lots import DriverId, LotId, SpaceClass
 from bowei.domain.observations import Observation, Passage, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise
@@ -244,6 +244,7 @@ class Histories(RuleBasedStateMachine):
         stolen=rarely,
         ordinal=st.sampled_from([1, 1, 2]),
         ends_as=st.sampled_from([HoldState.REVOKED, HoldState.RELEASED]),
+        reason=st.sampled_from(["r", REFUSED_ON_ARRIVAL]),
         instead=candidate_lists,
     )
     def send_elsewhere(
@@ -252,6 +253,7 @@ class Histories(RuleBasedStateMachine):
         driver: DriverId,
         ordinal: int,
         ends_as: HoldState,
+        reason: str,
         instead: tuple[Candidate, ...],
         *,
         stolen: bool,
@@ -260,7 +262,7 @@ class Histories(RuleBasedStateMachine):
         diversion_id, driver = self.someone(which, driver, stolen=stolen)
         self.both(
             lambda s: s.book.replace(
-                diversion_id, driver, ordinal, ends_as=ends_as, reason="r", candidates=instead, answer={"why": "r"}
+                diversion_id, driver, ordinal, ends_as=ends_as, reason=reason, candidates=instead, answer={"why": "r"}
             )
         )
 

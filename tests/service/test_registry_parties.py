@@ -157,6 +157,9 @@ async def test_two_readings_of_one_place_that_agree_are_taken() -> None:
             "bad_thresholds",
             id="a sign that flickers",
         ),
+        pytest.param({"rules": {"least_chance": 1.5}}, "rules.least_chance", "out_of_range", id="surer than sure"),
+        pytest.param({"rules": {"fill_penalty": 3}}, "rules.fill_penalty", "unknown_field", id="no such rule"),
+        pytest.param({"rules": {"value_of_time": 0}}, "rules.value_of_time", "out_of_range", id="time for nothing"),
     ],
 )
 async def test_a_hospital_that_cannot_be_is_refused(changes: Document, field: str, code: str) -> None:
@@ -187,6 +190,33 @@ async def test_a_hospital_that_cannot_be_is_refused(changes: Document, field: st
         pytest.param({"windows": [{"spaces": 4, "starts": "7:00"}]}, "windows[0].starts", "bad_window", id="7:00"),
         pytest.param({"windows": [{"spaces": 4, "stops": "24:00"}]}, "windows[0].stops", "bad_window", id="24:00"),
         pytest.param({"margin": 41}, "margin", "margin_above_lent", id="keeps back more than it lends"),
+        pytest.param({"protects": {"therapy": 41}}, "protects", "margin_above_lent", id="protects more than it lends"),
+        pytest.param({"protects": {"visitor": 1}}, "protects", "unknown_option", id="nobody stands after visitors"),
+        pytest.param({"tariff": {"per_hour": -1}}, "tariff.per_hour", "out_of_range", id="pays the driver"),
+        pytest.param({"tariff": {"per_hour": "1.005"}}, "tariff.per_hour", "bad_value", id="half a cent"),
+        pytest.param(
+            {"tariff": {"per_hour": 1, "currency": "EUR"}}, "tariff.currency", "wrong_currency", id="another currency"
+        ),
+        pytest.param({"margin_rule": "some"}, "margin_rule", "unknown_option", id="no such rule"),
+        pytest.param({"latest_leave": "24:00"}, "latest_leave", "bad_window", id="24:00 to leave"),
+        pytest.param(
+            {"windows": [{"spaces": 4, "steps": [{"at": "10:00", "spaces": 1}, {"at": "09:00", "spaces": 0}]}]},
+            "windows[0]",
+            "bad_window",
+            id="steps out of order",
+        ),
+        pytest.param(
+            {"windows": [{"spaces": 4, "stops": "09:00", "steps": [{"at": "10:00", "spaces": 1}]}]},
+            "windows[0]",
+            "bad_window",
+            id="a step after the end",
+        ),
+        pytest.param(
+            {"windows": [{"spaces": 4, "steps": [{"at": "10:00", "spaces": 95}]}]},
+            "windows[0].steps[0].spaces",
+            "lent_above_capacity",
+            id="a step above the capacity",
+        ),
         pytest.param({"valid_from": "2026-13-01"}, "valid_from", "bad_time", id="month 13"),
         pytest.param({"valid_from": "2026-W01-4"}, "valid_from", "bad_time", id="a week's day"),
         pytest.param({"valid_to": ""}, "valid_to", "bad_time", id="no day at all"),

@@ -57,7 +57,7 @@ class InMemoryHoldBook(HoldBook):
             return _told(Outcome.DRIVER_HAS_HOLD, own)
         holds = world.diversions.get(request.diversion_id, [])
         for candidate in request.candidates:
-            if (room := self._offered(candidate)) > 0:
+            if (room := self._offered(candidate)) > 0 and self._lasts(candidate):
                 hold = Hold(
                     diversion_id=request.diversion_id,
                     ordinal=len(holds) + 1,
@@ -92,9 +92,20 @@ class InMemoryHoldBook(HoldBook):
             promise,
             promise.pools.get(pool_key(agreement.agreement_id, candidate.space_class), NO_POOL),
             lent=agreement.lent_at(world.now, lot.zone).get(candidate.space_class, 0),
-            margin=agreement.margin,
+            margin=max(agreement.margin, candidate.margin),
             space_class=candidate.space_class,
         )
+
+    def _lasts(self, candidate: Candidate) -> bool:
+        """Say whether the car is out again in time."""
+        world = self._records
+        agreement = world.agreements.get(candidate.agreement_id)
+        if agreement is None or candidate.gone_after is None:
+            return True
+        zone = world.lots[agreement.lot_id].zone
+        out_by = agreement.out_by(world.now, zone, candidate.space_class)
+        gone_at = (world.now + candidate.gone_after).astimezone(zone).replace(tzinfo=None)
+        return out_by is None or gone_at <= out_by
 
     @override
     async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:

@@ -10,8 +10,9 @@ from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Doubt
-from bowei.domain.holds import SETTLE_LIMIT, Hold, HoldState
+from bowei.domain.holds import REFUSED_ON_ARRIVAL, SETTLE_LIMIT, Hold, HoldState
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
+from bowei.domain.margins import refusal_rate_after
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
 from bowei.domain.strangers import Stranger
@@ -103,6 +104,7 @@ class InMemoryRecords:
         self.strangers: dict[tuple[SourceId, str], Stranger] = {}
         self.reconciliations: dict[tuple[LotId, date], Reconciliation] = {}
         self.promise_versions: dict[LotId, int] = {}
+        self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
 
     @property
@@ -160,6 +162,7 @@ class InMemoryRecords:
             stays=stays.total(),
             version=self.promise_versions[lot_id],
             pools={key: PoolPromise(held[key], stays[key]) for key in held},
+            refusal_rate=self.refusal_rates.get(lot_id, 0.0),
         )
 
     def changed_promise(self, lot_id: LotId) -> None:
@@ -171,6 +174,10 @@ class InMemoryRecords:
         """End a live hold; a settled one begins a stay."""
         kept.hold = dataclasses.replace(kept.hold, state=state, ended_at=self.now, reason=reason)
         kept.staying = state is HoldState.SETTLED
+        refused = state is HoldState.REVOKED and reason == REFUSED_ON_ARRIVAL
+        if refused or state is HoldState.SETTLED:
+            rate = self.refusal_rates.get(kept.hold.lot_id, 0.0)
+            self.refusal_rates[kept.hold.lot_id] = refusal_rate_after(rate, refused=refused)
         self.changed_promise(kept.hold.lot_id)
 
     def end_stay(self, kept: KeptHold) -> None:
