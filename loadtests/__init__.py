@@ -1,9 +1,10 @@
 """Measurements: what the design costs, as ratios to its own parts and to other designs, in one run on one machine.
 
-python -m loadtests [ledger|ingest|endurance]    runs what is named, or all but endurance; prints a table and writes
-                                                 results/latest.json
+python -m loadtests [ledger|ranking|ingest|endurance]    runs what is named, or all but endurance; prints a table and
+                                                         writes results/latest.json
 
 ledger     placing holds: group commit against one transaction each, alone, on one hot lot, and under ingest
+ranking    choosing the lot: against the bare road engine, against exact Dijkstra, and in a large city
 ingest     taking in: cost of a report against bare inserts, and how long until a board has it
 ingesting  what lots say while holds are placed, from a process of its own
 endurance  five minutes of 5,000 observations/s, and nothing lost

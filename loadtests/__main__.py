@@ -9,9 +9,11 @@ from loadtests.account import Row, keep, show
 from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
+from loadtests.ranking import measure as measure_ranking
 
 BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "ledger": measure_ledger,
+    "ranking": measure_ranking,
     "ingest": measure_ingest,
     "endurance": measure_endurance,
 }

@@ -15,6 +15,7 @@ of its own (the caller says what time it is), no framework.
     offering      what may be promised now          holds         the life of a promise
     forecasting   a free space at the time of arrival
     choosing      the right lot, and why not others comparing     the same for a whole hospital, in order
+    prospects     one lot of these, as it stands
     choice_rules  what the choice is weighed with   costs         what a lot costs a driver, part by part
     margins       how many spaces are kept back     tariffs       what a stay costs in money
     gate          what the hospital's gate shows

@@ -113,6 +113,11 @@ class Agreement:
     protects: Mapping[Standing, int] = field(default_factory=dict)
 
     @property
+    def bounds_stays(self) -> bool:
+        """Say whether a car may ever have to be out by an hour."""
+        return self.latest_leave is not None or any(window.steps for window in self.windows)
+
+    @property
     def minutely(self) -> bool:
         """Say whether all hours are whole minutes, so that nothing changes within one."""
         clocks = [clock for one in self.windows for clock in (one.starts, one.stops, *(step.at for step in one.steps))]

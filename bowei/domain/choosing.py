@@ -8,10 +8,11 @@ another that would do, then by cost; lots that cost the same within `ChoiceRules
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from bowei.domain.agreements import AgreementId
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
@@ -45,8 +46,7 @@ class Exclusion(StrEnum):
     OPERATOR_PAUSED = "operator_paused"
 
 
-@dataclass(frozen=True, slots=True)
-class Approach:
+class Approach(NamedTuple):
     """The way to a lot by one of its entrances, and from there on foot to the hospital's door."""
 
     entrance: Entrance
@@ -98,52 +98,139 @@ class Need:
 
 
 @dataclass(slots=True)
-class Considered:
-    """One lot that was looked at: its cost by part, or why it was left out."""
+class Outlook:
+    """What a lot promises to drivers of one kind who arrive at about the same time; the same for all of them."""
 
     lot_id: LotId
     agreement_id: AgreementId
-    excluded: Exclusion | None
-    approach: Approach | None = None
-    space_class: SpaceClass = SpaceClass.STANDARD
+    space_class: SpaceClass
     """What was looked for: the class asked for, or the one that will do."""
+    excluded: Exclusion | None = None
     offered: int | None = None
     free: int | None = None
     bound: Bound = Bound.EXACT
     """What `free`, and with it `offered`, is a bound of."""
-    age_s: float | None = None
     margin: int = 0
-    """Spaces that are kept back from this driver: the agreement's margin, and what is protected for others."""
+    """Spaces that are kept back from these drivers: the agreement's margin, and what is protected for others."""
     chance: float = 1.0
-    """That a space is there on arrival."""
+    """That a space is there on arrival, in hundredths: nobody can tell finer."""
     unsure: bool = False
     """Less likely than it should be: only where nothing else is to be had."""
-    instead: bool = False
-    """Of another class than was asked for."""
-    walking_s: float = 0.0
-    fee_s: float = 0.0
     fill_s: float = 0.0
     failure_s: float = 0.0
-    shadow_s: float = 0.0
-    fee: Decimal | None = None
-    """What the stay costs; None: free, or never said."""
-    out_by: datetime | None = None
-    """When the car must be out again, on the lot's wall clock (naive); None: never said."""
     load: float = 0.0
     """How much of the pool is taken or held."""
+    told: dict[str, dict[str, Any]] = field(default_factory=dict, compare=False, repr=False)
+    """Room for whoever tells of the lot, as it stands, again and again: what they say to everybody, by entrance."""
+
+
+class Fee(NamedTuple):
+    """What a stay costs."""
+
+    amount: Decimal
+    text: str
+    """The amount with its hundredths and its currency."""
+    worth_s: float
+    """In seconds of the driver's time."""
+
+
+@dataclass(slots=True)
+class Considered:
+    """One lot that was looked at for one driver: its cost by part, or why it was left out."""
+
+    outlook: Outlook
+    excluded: Exclusion | None
+    approach: Approach | None = None
+    age_s: float | None = None
+    """How old the lot's report is."""
+    walking_s: float = 0.0
+    fee: Fee | None = None
+    """What the stay costs; None: never said."""
+    out_by: datetime | None = None
+    """When the car must be out again, on the lot's wall clock (naive); None: never said."""
+    instead: bool = False
+    """Of another class than was asked for."""
+    shadow_s: float = 0.0
 
     @property
-    def age(self) -> timedelta | None:
-        """How old the lot's report is."""
-        return None if self.age_s is None else timedelta(seconds=self.age_s)
+    def fee_s(self) -> float:
+        """What the stay costs, in seconds of the driver's time."""
+        return 0.0 if self.fee is None else self.fee.worth_s
+
+    @property
+    def lot_id(self) -> LotId:
+        """Whose lot it is."""
+        return self.outlook.lot_id
+
+    @property
+    def agreement_id(self) -> AgreementId:
+        """Under which agreement."""
+        return self.outlook.agreement_id
+
+    @property
+    def space_class(self) -> SpaceClass:
+        """What was looked for."""
+        return self.outlook.space_class
+
+    @property
+    def offered(self) -> int | None:
+        """How many spaces may be promised; None where the lot was left out before that was asked."""
+        return None if self.excluded in _NOT_COUNTED else self.outlook.offered
+
+    @property
+    def free(self) -> int | None:
+        """How many spaces were seen free; None where no count is believed."""
+        return self.outlook.free
+
+    @property
+    def bound(self) -> Bound:
+        """What `free` is a bound of."""
+        return self.outlook.bound
+
+    @property
+    def margin(self) -> int:
+        """How many spaces are kept back from this driver."""
+        return self.outlook.margin
+
+    @property
+    def chance(self) -> float:
+        """That a space is there on arrival."""
+        return self.outlook.chance
+
+    @property
+    def unsure(self) -> bool:
+        """Say whether that is less than it should be."""
+        return self.outlook.unsure
+
+    @property
+    def fill_s(self) -> float:
+        """The fill penalty."""
+        return self.outlook.fill_s
+
+    @property
+    def failure_s(self) -> float:
+        """What a failed arrival would cost, by its chance."""
+        return self.outlook.failure_s
+
+    @property
+    def load(self) -> float:
+        """How much of the pool is taken or held."""
+        return self.outlook.load
 
     @property
     def cost_s(self) -> float:
         """The whole cost in seconds; infinite for an excluded lot."""
         if self.excluded is not None or self.approach is None or self.approach.drive_s is None:
             return math.inf
-        extra_s = self.fee_s + self.fill_s + self.failure_s + self.shadow_s
-        return self.approach.drive_s + self.walking_s + extra_s
+        outlook = self.outlook
+        return self.approach.drive_s + self.walking_s + self.fee_s + self.shadow_s + outlook.fill_s + outlook.failure_s
+
+    def left_out(self, why: Exclusion) -> "Considered":
+        """Give the same, left out."""
+        return replace(self, excluded=why)
+
+
+_NOT_COUNTED = frozenset(Exclusion) - {Exclusion.FULL, Exclusion.HELD_OUT}
 
 
 def walk_m(start: Point, door: Point) -> float:

@@ -17,17 +17,21 @@ class Approaches:
 
     def __init__(self, hospital: Hospital, lots: Iterable[Lot], travel_times: TravelTimes) -> None:
         self._travel_times = travel_times
-        self._ways: list[tuple[LotId, Entrance, float]] = [
-            (lot.lot_id, entrance, walk_m(entrance.point, hospital.door)) for lot in lots for entrance in lot.entrances
+        self._ways: list[tuple[LotId, Entrance, float, float]] = [
+            (lot.lot_id, entrance, foot_m / WALK_SPEED_M_S, foot_m)
+            for lot in lots
+            for entrance in lot.entrances
+            for foot_m in (walk_m(entrance.point, hospital.door),)
         ]
-        self._targets = travel_times.targets([entrance.point for _, entrance, _ in self._ways])
+        self._targets = travel_times.targets([entrance.point for _, entrance, _, _ in self._ways])
 
     def from_origin(self, origin: Point) -> Mapping[LotId, Approach]:
         """Give the best way to each lot: least drive and walk together; a lot with no way by road has drive None."""
         drives = self._travel_times.drive(origin, self._targets)
+        estimated = drives.estimated
         best: dict[LotId, Approach] = {}
-        for (lot_id, entrance, foot_m), drive_s in zip(self._ways, drives.seconds, strict=True):
-            way = Approach(entrance, drive_s, foot_m / WALK_SPEED_M_S, foot_m, drives.estimated)
+        for (lot_id, entrance, walk_s, foot_m), drive_s in zip(self._ways, drives.seconds, strict=True):
+            way = Approach(entrance, drive_s, walk_s, foot_m, estimated)
             if lot_id not in best or _whole_s(way) < _whole_s(best[lot_id]):
                 best[lot_id] = way
         return best

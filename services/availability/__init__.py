@@ -12,5 +12,5 @@ Promise   a board, a gate and a list that are read together show the same number
       lots     what is said of one lot    gates      … and of one hospital's gate      wording  … in zh and en
     selecting  filters and pages          streaming  server-sent events
     app        assembles; wiring, settings           measures   this service's metrics
-    examples   for the API's description
+    examples   for the API's description         considered_view   one lot that was looked at for a gate
 """

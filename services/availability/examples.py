@@ -90,6 +90,8 @@ GATE: dict[str, Any] = {
             "drive_s": 95,
             "walk_s": 226,
             "fill_s": 76,
+            "failure_s": 0,
+            "chance": 1.0,
             "offered": 112,
             "free": 118,
             "age_s": 2,

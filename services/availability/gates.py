@@ -4,6 +4,7 @@ own lot's report ──▶ state (with hysteresis, `bowei.domain.gate`) ─┐
 shared lots ──ranked from the gate (`bowei.domain.choosing`)──▶ next ─┴─▶ a sentence in zh and en
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -125,5 +126,21 @@ def _choose(directory: Directory, considered: tuple[Considered, ...]) -> NextLot
 def _why(able: list[Considered]) -> Why:
     if len({one.lot_id for one in able}) == 1:
         return Why.ONLY_ONE
-    without_fill = [one.cost_s - one.fill_s for one in able]
-    return Why.NEAREST if without_fill[0] <= min(without_fill) else Why.EMPTIER
+    best, nearest = able[0], min(able, key=_way_s)
+    if _way_s(best) <= _way_s(nearest):
+        return Why.NEAREST
+    if nearest.unsure and not best.unsure:
+        return Why.SURER
+    # The last of equals: lots that cost the same take turns by load.
+    more = {
+        Why.SURER: nearest.failure_s - best.failure_s,
+        Why.CHEAPER: nearest.fee_s - best.fee_s,
+        Why.EMPTIER: nearest.fill_s - best.fill_s,
+    }
+    return max(reversed(more), key=lambda why: more[why])
+
+
+def _way_s(one: Considered) -> float:
+    """Give how long it takes from the gate to the door by way of the lot."""
+    approach = one.approach
+    return math.inf if approach is None or approach.drive_s is None else approach.drive_s + approach.walk_s

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bowei.domain.choosing import Considered, Exclusion
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness
 from bowei.domain.gate import GateState
@@ -15,6 +14,7 @@ from bowei.domain.observations import Bound, LotState
 from bowei.domain.places import Point
 from bowei.observability.instants import Instant
 from services.availability import examples
+from services.availability.considered_view import ConsideredView
 from services.availability.gates import GateStatus, NextLot
 from services.availability.lots import Fault, Level, LotStatus, Sharing
 from services.availability.snapshots import Snapshot
@@ -251,39 +251,6 @@ class NextView(BaseModel):
             entrance=EntranceView.at(way.entrance),
             why=WhyView(code=chosen.why, zh=why.zh, en=why.en),
         )
-
-
-class ConsideredView(BaseModel):
-    """One lot that was looked at: its cost by part, or why it was left out."""
-
-    lot_id: str
-    agreement_id: str
-    excluded: Exclusion | None = None
-    cost_s: int | None = None
-    drive_s: int | None = None
-    walk_s: int | None = None
-    fill_s: int | None = None
-    offered: int | None = None
-    free: int | None = None
-    free_bound: Bound | None = Field(None, description="`at_least`: there are `free` or more.")
-    age_s: int | None = None
-
-    @classmethod
-    def of(cls, one: Considered) -> "ConsideredView":
-        """Show what became of one lot."""
-        view = cls(
-            lot_id=one.lot_id,
-            agreement_id=one.agreement_id,
-            excluded=one.excluded,
-            free=one.free,
-            free_bound=None if one.bound is Bound.EXACT else one.bound,
-            age_s=_whole_s(one.age),
-        )
-        way = one.approach
-        if one.excluded is None and way is not None and way.drive_s is not None:
-            view.cost_s, view.offered = round(one.cost_s), one.offered
-            view.drive_s, view.walk_s, view.fill_s = round(way.drive_s), round(way.walk_s), round(one.fill_s)
-        return view
 
 
 class GateView(FreeView, CopyView):

@@ -27,12 +27,16 @@ class Why(StrEnum):
     ONLY_ONE = "only_one"
     NEAREST = "nearest"
     EMPTIER = "emptier"
+    SURER = "surer"
+    CHEAPER = "cheaper"
 
 
 WHY = {
     Why.ONLY_ONE: Sentence("唯一有可用车位的共享停车场", "the only shared car park with a space to offer"),
     Why.NEAREST: Sentence("有可用车位中最近的", "the nearest with spaces to offer"),
     Why.EMPTIER: Sentence("稍远，但更空", "a little farther, but emptier"),
+    Why.SURER: Sentence("稍远，但到达时更有把握有位", "a little farther, but surer to have a space on arrival"),
+    Why.CHEAPER: Sentence("稍远，但更便宜", "a little farther, but cheaper"),
 }
 
 _NO_DATA = frozenset({Exclusion.STALE_DATA, Exclusion.FAULT})

@@ -10,6 +10,7 @@ Promise   nobody is told "held" before the ledger's commit; the same id gets the
     api        HTTP in, HTTP out            params, views   bodies of requests and answers
     diverting  the use case: choose, hold, replace           hints       what is known of lots now, from where
     ranking    which lot is the right one                    explaining  how the lots were looked at, kept and shown
+    reasons    why this lot and not a nearer one, in words
     following  the one follower that copies the ledger       drivers     anonymous tokens
     app        assembles; wiring, settings                   measures    this service's metrics
 """

@@ -105,7 +105,7 @@ class Diverting:
         hospital = hospital_of(known, ask.hospital_id)
         now = self._clock.now()
         ranked = self._ranking.rank(known, hospital, ask.position or hospital.gate, ask.need, now)
-        answer = explain(ranked, ask.need, hospital.rules, now, by=self._ranking.by)
+        answer = explain(ranked, ask.need, now, by=self._ranking.by)
         try:
             decision = await self._place(ask, driver_id, ranked, hospital.rules, answer)
         except StoreAway:
@@ -205,7 +205,7 @@ class Diverting:
         refused_lots = [*found.answer.get("refused_lots", ()), found.hold.lot_id]
         here = entrance_of(known, found.hold.lot_id) or hospital.gate
         ranked = without(refused_lots, self._ranking.rank(known, hospital, here, need, now))
-        answer = {**explain(ranked, need, hospital.rules, now, by=self._ranking.by), "refused_lots": refused_lots}
+        answer = {**explain(ranked, need, now, by=self._ranking.by), "refused_lots": refused_lots}
         decision = await self._book.replace(
             diversion_id,
             driver_id,

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bowei.domain.agreements import AgreementId
-from bowei.domain.choice_rules import ChoiceRules
-from bowei.domain.choosing import Approach, Considered, Exclusion, Need
-from bowei.domain.costs import failure_s
+from bowei.domain.choosing import Approach, Considered, Exclusion, Need, Outlook
 from bowei.domain.holds import Hold
 from bowei.domain.lots import LotId, SpaceClass, Standing
 from bowei.domain.observations import Bound
@@ -20,14 +18,15 @@ _KEPT_STEP_S = 10
 _OF_CANDIDATES = frozenset(
     {"cost_s", "fill_s", "fee", "fee_s", "slow_walk_s", "failure_s", "shadow_s", "chance", "unsure", "offered"}
 )
+_COUNTED = frozenset({Exclusion.FULL, Exclusion.HELD_OUT})
 
 
-def explain(ranked: Sequence[Considered], need: Need, rules: ChoiceRules, now: datetime, *, by: str) -> Json:
+def explain(ranked: Sequence[Considered], need: Need, now: datetime, *, by: str) -> Json:
     """Say how the lots were looked at, in the form that is kept with the hold; `by`: who says how long drives take."""
     kept: dict[str, Any] = {
         "asked_at": rfc3339(now),
         "by": by,
-        "considered": [_considered(one, rules) for one in ranked],
+        "considered": [_considered(one) for one in ranked],
     }
     return kept | _asked(need)
 
@@ -79,60 +78,78 @@ def _asked(need: Need) -> dict[str, Any]:
     return asked
 
 
-def _considered(one: Considered, rules: ChoiceRules) -> dict[str, Any]:
-    kept: dict[str, Any] = {"lot_id": one.lot_id, "agreement_id": one.agreement_id}
-    if one.excluded is not None:
-        kept["excluded"] = str(one.excluded)
-    _add_room(one, kept)
+def _considered(one: Considered) -> dict[str, Any]:
+    approach, outlook = one.approach, one.outlook
+    if one.excluded is not None or approach is None or approach.drive_s is None:
+        kept = _left_out(one)
+    else:
+        # What every driver is told of the lot as it stands is put together once, by entrance.
+        known = outlook.told.get(approach.entrance.entrance_id)
+        if known is None:
+            known = outlook.told[approach.entrance.entrance_id] = _same_for_all(outlook, approach)
+        kept = known.copy()
+        kept["offered"] = outlook.offered
+        kept["kept_back"] = outlook.margin
+        kept["chance"] = outlook.chance
+        kept["estimated"] = approach.estimated
+        kept["failure_s"] = failure_s = round(outlook.failure_s)
+        kept["drive_s"] = drive_s = _KEPT_STEP_S * round(approach.drive_s / _KEPT_STEP_S)
+        # The sum of what is shown: the exact cost would give the exact drive away.
+        cost_s = drive_s + kept["walk_s"] + kept["fill_s"] + failure_s
+        if (fee := one.fee) is not None:
+            kept["fee"] = fee.text
+            kept["fee_s"] = fee_s = round(fee.worth_s)
+            cost_s += fee_s
+        kept["cost_s"] = cost_s
+        if outlook.unsure:
+            kept["unsure"] = True
+        if one.instead or one.shadow_s or one.walking_s != approach.walk_s:
+            _add_rare(one, kept)
+    if one.age_s is not None:
+        kept["age_s"] = max(0, round(one.age_s))
     if one.out_by is not None:
         kept["out_by"] = one.out_by.strftime("%H:%M")
-    if one.approach is not None:
-        kept |= _way(one.approach)
-        if one.excluded is None:
-            kept |= _cost(one, kept["drive_s"], kept["walk_s"], rules)
     return kept
 
 
-def _add_room(one: Considered, kept: dict[str, Any]) -> None:
+def _add_rare(one: Considered, kept: dict[str, Any]) -> None:
+    if slow_walk_s := round(one.walking_s) - kept["walk_s"]:
+        kept["slow_walk_s"] = slow_walk_s
+    if one.shadow_s:
+        kept["shadow_s"] = round(one.shadow_s)
     if one.instead:
         kept["instead"] = str(one.space_class)
-    if one.free is not None:
-        kept["free"] = one.free
-        if one.bound is not Bound.EXACT:
-            kept["free_bound"] = str(one.bound)
-    if one.offered is not None:
-        kept["offered"] = one.offered
-    if one.margin:
-        kept["kept_back"] = one.margin
-    if one.age_s is not None:
-        kept["age_s"] = max(0, round(one.age_s))
+    kept["cost_s"] += kept.get("slow_walk_s", 0) + kept.get("shadow_s", 0)
 
 
-def _cost(one: Considered, drive_s: int, walk_s: int, rules: ChoiceRules) -> dict[str, Any]:
-    """Give the parts of a cost, and their sum: the exact one would give the exact drive away, and so would its risk."""
-    chance = round(one.chance, 2)
-    parts = {"fill_s": round(one.fill_s), "failure_s": round(failure_s(chance, rules.failed_arrival_s))}
-    if slow_walk_s := round(one.walking_s) - walk_s:
-        parts["slow_walk_s"] = slow_walk_s
-    if one.fee_s:
-        parts["fee_s"] = round(one.fee_s)
-    if one.shadow_s:
-        parts["shadow_s"] = round(one.shadow_s)
-    cost: dict[str, Any] = {**parts, "cost_s": drive_s + walk_s + sum(parts.values()), "chance": chance}
-    if one.unsure:
-        cost["unsure"] = True
-    if one.fee:
-        cost["fee"] = f"{one.fee:.2f}"
-    return cost
+def _left_out(one: Considered) -> dict[str, Any]:
+    kept = _seen(one.outlook) | {"excluded": str(one.excluded)}
+    if one.excluded in _COUNTED:
+        kept |= {"offered": 0, "kept_back": one.margin}
+    approach = one.approach
+    if approach is not None:
+        kept |= _way(approach) | {"estimated": approach.estimated}
+        if approach.drive_s is not None:
+            kept["drive_s"] = _KEPT_STEP_S * round(approach.drive_s / _KEPT_STEP_S)
+    return kept
+
+
+def _same_for_all(outlook: Outlook, approach: Approach) -> dict[str, Any]:
+    return _seen(outlook) | _way(approach) | {"fill_s": round(outlook.fill_s)}
+
+
+def _seen(outlook: Outlook) -> dict[str, Any]:
+    kept: dict[str, Any] = {"lot_id": outlook.lot_id, "agreement_id": outlook.agreement_id}
+    if outlook.free is not None:
+        kept["free"] = outlook.free
+        if outlook.bound is not Bound.EXACT:
+            kept["free_bound"] = str(outlook.bound)
+    return kept
 
 
 def _way(approach: Approach) -> dict[str, Any]:
-    way: dict[str, Any] = {
+    return {
         "entrance_id": approach.entrance.entrance_id,
         "walk_s": round(approach.walk_s),
         "walk_m": round(approach.walk_m),
-        "estimated": approach.estimated,
     }
-    if approach.drive_s is not None:
-        way["drive_s"] = _KEPT_STEP_S * round(approach.drive_s / _KEPT_STEP_S)
-    return way

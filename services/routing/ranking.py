@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import Considered, Exclusion, Need
-from bowei.domain.comparing import Prospects
+from bowei.domain.comparing import Comparing
 from bowei.domain.directory import Directory
 from bowei.domain.holds import lifetime
 from bowei.domain.lots import Hospital, HospitalId, LotId
@@ -43,7 +43,7 @@ class Ranking:
         """Look at every lot of the hospital for a driver at `origin`: candidates first, cheapest first."""
         started = time.perf_counter()
         ready = self._ready_for(known.directory, hospital)
-        ranked = ready.prospects.consider(known.lots, ready.approaches.from_origin(origin), need, now)
+        ranked = ready.comparing.consider(known.lots, ready.approaches.from_origin(origin), need, now)
         self._measures.ranking.observe(time.perf_counter() - started)
         self._measures.hints.labels(known.source).inc()
         return ranked
@@ -52,7 +52,7 @@ class Ranking:
         ready = self._ready.get(hospital.hospital_id)
         if ready is None or ready.directory is not directory:
             approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
-            ready = _Ready(directory, approaches, Prospects(hospital, directory))
+            ready = _Ready(directory, approaches, Comparing(hospital, directory))
             self._ready[hospital.hospital_id] = ready
         return ready
 
@@ -63,7 +63,7 @@ class _Ready:
 
     directory: Directory
     approaches: Approaches
-    prospects: Prospects
+    comparing: Comparing
 
 
 def hospital_of(known: Known, hospital_id: HospitalId) -> Hospital:
@@ -89,7 +89,7 @@ def entrance_of(known: Known, lot_id: LotId) -> Point | None:
 
 def without(lot_ids: Collection[LotId], ranked: Sequence[Considered]) -> list[Considered]:
     """Exclude lots that had no space on arrival, whatever they report; candidates stay first."""
-    marked = [replace(one, excluded=Exclusion.FULL, offered=None) if one.lot_id in lot_ids else one for one in ranked]
+    marked = [one.left_out(Exclusion.FULL) if one.lot_id in lot_ids else one for one in ranked]
     return sorted(marked, key=lambda one: one.excluded is not None)
 
 

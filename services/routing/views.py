@@ -15,6 +15,7 @@ from bowei.domain.observations import Bound
 from bowei.observability.instants import Instant
 from services.routing.diverting import Diversion
 from services.routing.explaining import considered_lot, considered_lots
+from services.routing.reasons import why
 
 
 class TextOut(BaseModel):
@@ -88,6 +89,7 @@ class DiversionOut(BaseModel):
     nav: dict[str, str] | None = None
     considered: list[dict[str, Any]]
     text: TextOut
+    why: TextOut = Field(description="Why this lot and not a nearer one; or why none.")
 
 
 class DriverOut(BaseModel):
@@ -109,6 +111,7 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
         asked_at=str(answer.get("asked_at", "")),
         considered=considered_lots(answer, diversion.chosen),
         text=_text(hold, lot),
+        why=_name(why(answer, diversion.chosen, diversion.known.directory)),
         hold=None if hold is None else _hold_out(hold),
     )
     if lot is None or diversion.chosen is None:

@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator
 from datetime import time
+from decimal import Decimal
 
 import pytest
 
-from bowei.domain.agreements import LendingWindow
+from bowei.domain.agreements import LendingWindow, MarginRule
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import PoolPromise
+from bowei.domain.tariffs import Tariff
 from tests.service.availability_block import (
     AGREEMENTS,
     FIRST,
@@ -219,6 +221,30 @@ async def test_the_nearest_is_passed_over_when_it_is_nearly_used_up(block: Block
     gate = await block.gate(lambda gate: gate["next"]["lot_id"] == TOWER)
     assert gate["next"]["why"]["code"] == "emptier"
     assert gate["next"]["why"]["en"] == "a little farther, but emptier"
+
+
+async def test_the_nearest_is_passed_over_when_it_may_be_full_on_arrival(block: Block) -> None:
+    """One space that nobody holds, by when a car is there maybe none: a surer lot is a little farther, and it is said."""
+    await block.register(agreements=(agreement(MALL, 200, margin_rule=MarginRule.FIXED), *AGREEMENTS[1:]))
+    for lot_id, free in ((OWN, 0), (MALL, 5), (TOWER, 80)):
+        await block.report(lot_id, free)
+    gate = await block.gate(lambda gate: gate["next"]["lot_id"] == TOWER)
+    assert gate["next"]["why"]["code"] == "surer"
+    mall = next(one for one in gate["considered"] if one["lot_id"] == MALL)
+    assert mall["unsure"]
+    assert 0.5 < mall["chance"] < 0.9
+
+
+async def test_the_nearest_is_passed_over_when_it_is_dear(block: Block) -> None:
+    """Twenty an hour for a usual stay of two hours, for a walk that is little shorter."""
+    dear = agreement(MALL, 200, tariff=Tariff(Decimal(20)))
+    await block.register(agreements=(dear, *AGREEMENTS[1:]))
+    await block.report(OWN, 0)
+    await block.report(TOWER, 80)
+    gate = await block.gate(lambda gate: gate["next"]["lot_id"] == TOWER)
+    assert gate["next"]["why"]["code"] == "cheaper"
+    mall = next(one for one in gate["considered"] if one["lot_id"] == MALL)
+    assert (mall["fee"], mall["fee_s"]) == ("40.00 CNY", 2400)
 
 
 async def test_the_gate_follows_the_agreed_hours_by_itself(block: Block) -> None:

@@ -71,7 +71,7 @@ def test_a_candidate_costs_the_drive_the_walk_the_fill_penalty_and_the_risk() ->
     """Every part is there to be shown to the driver."""
     promise = LotPromise(held=3, stays=2, pools={pool_key("mall-first", SpaceClass.STANDARD): PoolPromise(3, 2)})
     one = look_at(a_lot("mall"), lends("mall"), LotNow(reported(), promise))
-    assert (one.excluded, one.offered, one.free, one.age) == (None, 5, 20, timedelta(minutes=1))
+    assert (one.excluded, one.offered, one.free, one.age_s) == (None, 5, 20, 60.0)
     assert one.fill_s == pytest.approx(fill_penalty_s(5, 10))
     assert one.failure_s == pytest.approx(failure_s(one.chance))
     assert one.cost_s == pytest.approx(160.0 + one.fill_s + one.failure_s)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bowei.domain.agreements import EVERY_DAY, Agreement, LendingWindow, MarginRule, QuotaStep
 from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates
-from bowei.domain.comparing import Prospects, consider
+from bowei.domain.comparing import Comparing, consider
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.lots import Hospital, Lot, LotId, SpaceClass, Standing
@@ -85,11 +85,12 @@ def test_a_hospital_may_be_content_with_less() -> None:
 
 def test_the_chance_is_that_of_the_arrival_and_an_old_report_counts_as_time() -> None:
     """A drive of ten minutes and a report ten minutes old are twenty minutes in which others come."""
-    fresh = ranked({"mall": {"drive_s": 600.0}})[0]
-    old = LotNow(reported(observed_at=MONDAY_9H - timedelta(minutes=10)))
+    restless = Foreseen(9.0)
+    fresh = ranked({"mall": {"drive_s": 600.0, "now": LotNow(reported(), foreseen=restless)}})[0]
+    old = LotNow(reported(observed_at=MONDAY_9H - timedelta(minutes=10)), foreseen=restless)
     aged = ranked({"mall": {"drive_s": 600.0, "now": old}})[0]
-    assert fresh.chance == Foreseen(2.0).chance(20, timedelta(minutes=11))
-    assert aged.chance == Foreseen(2.0).chance(20, timedelta(minutes=20))
+    assert fresh.chance == round(restless.chance(20, timedelta(minutes=11)), 2) == 0.93
+    assert aged.chance == round(restless.chance(20, timedelta(minutes=20)), 2) == 0.86
 
 
 # ------------------------------------------------------------------------------------------------- what is kept back
@@ -160,7 +161,8 @@ def test_a_dear_lot_is_passed_over_for_a_free_one_a_little_farther() -> None:
     dear = {"agreement": {"tariff": Tariff(Decimal(8))}}
     found = ranked({"dear": dear, "free": {"drive_s": 900.0}})
     assert order(found) == ["free", "dear"]
-    assert found[1].fee == Decimal(16)
+    assert found[1].fee is not None
+    assert (found[1].fee.amount, found[1].fee.text) == (Decimal(16), "16.00 CNY")
     assert found[1].fee_s == pytest.approx(960.0)
     assert order(ranked({"dear": dear, "free": {"drive_s": 900.0}}, Need(stay=timedelta(hours=1)))) == ["dear", "free"]
 
@@ -328,7 +330,7 @@ def test_equal_input_gives_the_equal_ranking_in_whatever_order_it_comes_and_howe
     agreements = [lends(f"lot-{number}", windows=both, **terms) for number, (_, terms, _) in enumerate(block)]
     now_of = {lot.lot_id: now for lot, (now, _, _) in zip(lots, block, strict=True)}
     ways: dict[LotId, Approach] = {lot.lot_id: way(drive_s) for lot, (_, _, drive_s) in zip(lots, block, strict=True)}
-    ready = Prospects(HOSPITAL, _directory(lots, agreements))
+    ready = Comparing(HOSPITAL, _directory(lots, agreements))
     ready.consider(now_of, ways, Need(), MONDAY_9H)
     later = MONDAY_9H + timedelta(seconds=later_s)
     first = ready.consider(now_of, ways, need, later)
