@@ -129,8 +129,6 @@ def _why(able: list[Considered]) -> Why:
     best, nearest = able[0], min(able, key=_way_s)
     if _way_s(best) <= _way_s(nearest):
         return Why.NEAREST
-    if nearest.unsure and not best.unsure:
-        return Why.SURER
     # The last of equals: lots that cost the same take turns by load.
     more = {
         Why.SURER: nearest.failure_s - best.failure_s,

@@ -68,7 +68,9 @@ async def test_the_nearest_lot_with_room_is_held_for_the_driver(world: World) ->
 async def test_the_parts_of_a_cost_add_up(world: World) -> None:
     """A driver can check why a lot was chosen; the sum tells no more about the origin than its parts."""
     await world.reports_and_is_seen(MALL, free=15)
+    await world.reports_and_is_seen(OFFICE, free=2)
     said = await (await world.driver()).asks(position={"lat": 30.27, "lon": 120.15, "datum": "wgs84"})
+    assert of_lot(said, OFFICE)["failure_s"] > 0
     for one in said["considered"]:
         assert one["cost_s"] == one["drive_s"] + one["walk_s"] + one["fill_s"] + one["failure_s"]
         assert one["drive_s"] % 10 == 0
@@ -140,6 +142,7 @@ async def test_twenty_drivers_at_once_share_out_what_there_is_and_no_more(world:
                 "guaranteed",
                 "considered",
                 "text",
+                "why",
             }
             assert all("excluded" in one and "cost_s" not in one for one in said["considered"])
 
