@@ -82,6 +82,7 @@ class Prospect:
         "_minute",
         "_minutely",
         "_pools",
+        "_reported",
         "_tariff",
         "_zone",
         "agreement",
@@ -100,6 +101,7 @@ class Prospect:
         self._lent: _Lent = {}
         self._ends: dict[SpaceClass, datetime | None] = {}
         self._pools: dict[str, _Pool] = {}
+        self._reported: _Reported | None = None
         self._tariff = agreement.tariff
         self._bounds_stays = agreement.bounds_stays
         self._fee: tuple[timedelta | None, Fee] = (None, Fee(Decimal(0), "", 0.0))
@@ -119,15 +121,21 @@ class Prospect:
     ) -> Considered:
         if self._minute != asked.minute or not self._minutely:
             self._minute = asked.minute
-            self._lent = self.agreement.lent_at(asked.now, self._zone)
+            lent = self.agreement.lent_at(asked.now, self._zone)
+            if lent != self._lent:  # else what was worked out of it stands
+                self._lent = lent
             self._ends.clear()
         pool = self._pools.get(kind)
         if pool is None or pool.lot_now is not lot_now or pool.lent is not self._lent:
-            pool = self._pools[kind] = _Pool(self, space_class, lot_now, self._lent, asked)
-        age_s = None if pool.observed_s is None else asked.now_s - pool.observed_s
-        why = self._left_out(pool, age_s, approach, asked)
-        if why is not None or age_s is None or approach is None or approach.drive_s is None:
-            return Considered(pool.seen(age_s), why, approach, age_s)
+            pool = self._fill(kind, space_class, lot_now, asked)
+        reported = pool.reported
+        age_s = None if reported.observed_s is None else asked.now_s - reported.observed_s
+        plain = pool.plain and asked.height_cm is None
+        why = None if plain else self._left_out(pool, age_s, approach, asked)
+        if why is not None or age_s is None or age_s > reported.believed_for_s:
+            return Considered(pool.seen(age_s), why or Exclusion.STALE_DATA, approach, age_s)
+        if approach is None or approach.drive_s is None:
+            return Considered(pool.seen(age_s), Exclusion.CLOSED_ROAD, approach, age_s)
         drive_s = approach.drive_s
         step = ceil((drive_s + age_s if age_s > 0.0 else drive_s) / AHEAD_STEP_S)
         outlook = pool.outlooks.get(step)
@@ -142,6 +150,11 @@ class Prospect:
             self._bound_stay(one, space_class, drive_s, asked)
         return one
 
+    def _fill(self, kind: str, space_class: SpaceClass, lot_now: LotNow, asked: AskedBy) -> "_Pool":
+        pool = self._pools[kind] = _Pool(self, space_class, lot_now, self._lent, asked)
+        pool.plain = pool.shut_out is None and pool.reported.unbelievable is None and not self._far
+        return pool
+
     def _left_out(
         self, pool: "_Pool", age_s: float | None, approach: Approach | None, asked: AskedBy
     ) -> Exclusion | None:
@@ -150,11 +163,18 @@ class Prospect:
             return pool.shut_out
         if asked.height_cm is not None and self._too_high(asked.height_cm):
             return Exclusion.TOO_HIGH
-        if age_s is None or age_s > pool.believed_for_s:
+        if age_s is None or age_s > pool.reported.believed_for_s:
             return Exclusion.STALE_DATA
-        if pool.unbelievable is not None or self._far:
-            return pool.unbelievable or Exclusion.TOO_FAR
+        if pool.reported.unbelievable is not None or self._far:
+            return pool.reported.unbelievable or Exclusion.TOO_FAR
         return Exclusion.CLOSED_ROAD if approach is None or approach.drive_s is None else None
+
+    def reported(self, lot_now: LotNow) -> "_Reported":
+        """Give what follows from the lot's report and forecast alone: promises change more often."""
+        known = self._reported
+        if known is None or known.report is not lot_now.report or known.foreseen is not lot_now.foreseen:
+            known = self._reported = _Reported(lot_now, self.lot.capacity)
+        return known
 
     def _too_high(self, height_cm: int) -> bool:
         return self.lot.max_height_cm is not None and height_cm > self.lot.max_height_cm
@@ -172,12 +192,46 @@ class Prospect:
             one.excluded = Exclusion.STAY_TOO_LONG
 
 
+class _Reported:
+    """What follows from a lot's report and forecast, whatever is promised on it."""
+
+    __slots__ = (
+        "believed_for_s",
+        "bound",
+        "chances",
+        "foreseen",
+        "free",
+        "observed_s",
+        "report",
+        "unbelievable",
+        "within",
+    )
+
+    def __init__(self, lot_now: LotNow, capacity: int) -> None:
+        self.report = report = lot_now.report
+        self.foreseen = lot_now.foreseen
+        self.unbelievable = _unbelievable(lot_now)
+        self.chances: dict[tuple[int, float], float] = {}
+        self.within = None if report is None else report.within(capacity)
+        self.observed_s = None if report is None else report.observed_at.timestamp()
+        self.believed_for_s = 0.0 if report is None else believed_for(report.usual_gap).total_seconds()
+        self.free = None if self.within is None else self.within.countable
+        self.bound = Bound.EXACT if report is None or self.free is None else report.bound
+
+    def chance(self, there: int, ahead_s: float) -> float:
+        """Give the chance that one of so many spaces is there at the arrival."""
+        asked = there, ahead_s
+        chance = self.chances.get(asked)
+        if chance is None:
+            chance = self.chances[asked] = self.foreseen.chance(there, timedelta(seconds=ahead_s))
+        return chance
+
+
 class _Pool:
     """The spaces of one class under one agreement for drivers of one standing, as the lot stands."""
 
     __slots__ = (
         "_agreement",
-        "_free",
         "_lawful",
         "_least_chance",
         "_margin",
@@ -185,13 +239,12 @@ class _Pool:
         "_rooms",
         "_rules",
         "_seen",
-        "believed_for_s",
         "lent",
         "lot_now",
-        "observed_s",
         "outlooks",
+        "plain",
+        "reported",
         "shut_out",
-        "unbelievable",
         "unseen",
     )
 
@@ -203,7 +256,9 @@ class _Pool:
         self.lent = lent
         self.outlooks: dict[int, Outlook] = {}
         self.shut_out = _shut_out(agreement, lot, lent, space_class)
-        self.unbelievable = _unbelievable(lot_now)
+        self.reported = reported = prospect.reported(lot_now)
+        self.plain = False
+        """Whether nothing but the driver's need and the way may still leave the lot out."""
         self._agreement = agreement
         self._rules = rules
         self._least_chance = rules.least_chance if asked.stands is Standing.VISITOR else rules.least_chance_priority
@@ -212,44 +267,36 @@ class _Pool:
         self._protected = protected_from(asked.stands, agreement.protects)
         pool = promise.pools.get(pool_key(agreement.agreement_id, space_class), NO_POOL)
         used, of_class = pool.held + pool.stays, lent.get(space_class, 0)
-        self.observed_s: float | None = None
-        self.believed_for_s = 0.0
-        self._rooms = NO_ROOMS
-        self._free: int | None = None
-        bound = Bound.EXACT
-        if lot_now.report is not None:
-            report = lot_now.report.within(lot.capacity)
-            self.observed_s = report.observed_at.timestamp()
-            self.believed_for_s = believed_for(report.usual_gap).total_seconds()
-            self._rooms = rooms(report, promise, pool, lent=of_class, space_class=space_class)
-            self._free = report.countable
-            bound = Bound.EXACT if self._free is None else report.bound
+        within = reported.within
+        self._rooms = (
+            NO_ROOMS if within is None else rooms(within, promise, pool, lent=of_class, space_class=space_class)
+        )
         fill_s = fill_penalty_s(used, of_class, rules.fill_penalty_s)
         load = relative_load(used, of_class)
         names = lot.lot_id, agreement.agreement_id, space_class
         self.unseen = Outlook(*names, fill_s=fill_s, load=load)
-        self._seen = Outlook(*names, free=self._free, bound=bound, fill_s=fill_s, load=load)
+        self._seen = Outlook(*names, free=reported.free, bound=reported.bound, fill_s=fill_s, load=load)
 
     def seen(self, age_s: float | None) -> Outlook:
         """Give what is seen of the lot where nothing of it can be promised."""
-        return self._seen if age_s is not None and age_s <= self.believed_for_s else self.unseen
+        return self._seen if age_s is not None and age_s <= self.reported.believed_for_s else self.unseen
 
     def look_ahead(self, ahead_s: float) -> Outlook:
         """Work out what may be promised to who arrives then, and how sure it is."""
         margin = self._agreement.margin
-        foreseen, rules = self.lot_now.foreseen, self._rules
+        reported = self.reported
         if self._lawful:
-            by_law = lawful_margin(quantile(rules.margin_chance), foreseen.volatility, ahead_s)
+            z = quantile(self._rules.margin_chance)
+            by_law = lawful_margin(z, reported.foreseen.volatility, ahead_s)
             margin = max(margin, by_law) + self._margin
         kept_back = margin + self._protected
         offered = self._rooms.less(kept_back)
         if offered == 0:
-            why = Exclusion.FULL if (self._free or 0) <= margin else Exclusion.HELD_OUT
+            why = Exclusion.FULL if (reported.free or 0) <= margin else Exclusion.HELD_OUT
             return self._outlook(why, 0, kept_back)
         # What is kept back is there for the car if own customers come: it covers them, and so it counts here.
         there = min(self._rooms.seen, self._rooms.of_class)
-        chance = foreseen.chance(there, timedelta(seconds=ahead_s))
-        return self._outlook(None, offered, kept_back, chance)
+        return self._outlook(None, offered, kept_back, reported.chance(there, ahead_s))
 
     def _outlook(self, why: Exclusion | None, offered: int, kept_back: int, exact_chance: float = 1.0) -> Outlook:
         seen, chance = self._seen, round(exact_chance, 2)

@@ -76,6 +76,7 @@ def scene() -> dict[str, Any]:
                 "hospital_id": plan.hospital_id,
                 "windows": [{"class": "standard", "spaces": plan.spaces}],
                 "margin": plan.margin,
+                "margin_rule": "fixed",
                 "max_stay_s": MAX_STAY_S,
             }
             for plan in AGREEMENTS

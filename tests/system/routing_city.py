@@ -20,7 +20,7 @@ import asyncpg
 import httpx2
 from redis.asyncio import Redis
 
-from bowei.domain.agreements import Agreement, AgreementId, LendingWindow
+from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule
 from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SourceId, SpaceClass
 from bowei.domain.observations import Observation
 from bowei.domain.places import Point
@@ -311,7 +311,7 @@ def _lot(lot_id: LotId) -> Lot:
 
 def _agreement(lot_id: LotId) -> Agreement:
     windows = (LendingWindow(SpaceClass.STANDARD, SPACES[lot_id] + 10),)
-    return Agreement(AgreementId(f"{lot_id}-first"), lot_id, FIRST, windows)
+    return Agreement(AgreementId(f"{lot_id}-first"), lot_id, FIRST, windows, margin_rule=MarginRule.FIXED)
 
 
 async def until(ask: Callable[[], Awaitable[_Answer]], holds: Callable[[_Answer], bool]) -> _Answer:

@@ -44,13 +44,13 @@ async def test_each_driver_is_sent_to_the_nearest_lot_with_a_space_while_the_hos
     """
     rows = [
         *every_5_minutes("hospital", 3, 0, 0, 0, 4, 4),
-        *every_5_minutes("near", 9, 2, 0, 0, 9, 9),
+        *every_5_minutes("near", 9, 8, 0, 0, 9, 9),
         *(row for lot_id in ("far", "clinic", "beyond") for row in every_5_minutes(lot_id, 40, 40, 40, 40, 40, 40)),
     ]
     summary, lines = await replayed(urls, write_recording(tmp_path, rows))
     assert choices(lines) == [(5, "near"), (10, "far"), (15, "far")]
     assert [line["hospital_free"] for line in lines] == [0, 0, 0]
-    assert [line["chosen_free"] for line in lines] == [2, 40, 40]
+    assert [line["chosen_free"] for line in lines] == [8, 40, 40]
     assert {one["lot_id"] for line in lines for one in line["considered"]} == {"near", "far", "south"}
     assert all(line["estimated"] and line["drive_s"] > 0 and line["walk_s"] > 0 for line in lines)
     assert lines[1]["considered"][1] | {"excluded": "full", "free": 0} == lines[1]["considered"][1]
@@ -91,13 +91,13 @@ async def test_nobody_is_sent_by_an_impossible_count(urls: Urls, tmp_path: Path)
 
 
 async def test_replayed_drivers_take_no_space(urls: Urls, tmp_path: Path) -> None:
-    """One space is enough for eleven drivers after each other: the recording can't know of them."""
+    """Five spaces are enough for eleven drivers after each other: the recording can't know of them."""
     rows: list[Row] = []
     for at in (0, 5, 10):
-        rows += [(at, "hospital", 0), (at, "near", 1), (at, "far", 40)]
+        rows += [(at, "hospital", 0), (at, "near", 5), (at, "far", 40)]
     summary, lines = await replayed(urls, write_recording(tmp_path, rows), every=timedelta(minutes=1))
     assert summary["chosen"] == {"near": 11}
-    assert [line["considered"][0]["offered"] for line in lines] == [1] * 11
+    assert {line["considered"][0]["offered"] + line["considered"][0]["kept_back"] for line in lines} == {5}
 
 
 async def test_a_report_is_believed_as_long_as_its_own_lot_usually_takes(urls: Urls, tmp_path: Path) -> None:
