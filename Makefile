@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor test check format bench campaign fuzz lock clean
+.PHONY: help demo doctor test check format bench evaluate campaign fuzz lock clean
 
 help: ## Show this list.
 	@echo 'Bowei (泊位): send each arriving driver to a space that will still be there.'
@@ -40,6 +40,10 @@ format: $(VENV)/.dev-ready ## Put the code into the one format.
 
 bench: $(VENV)/.dev-ready ## Measure this machine, and compare designs with each other on it.
 	@$(IN_VENV) -m loadtests $(ARGS)
+
+evaluate: $(VENV)/.evaluate-ready ## Compare ways to choose a lot, and write docs/evaluation.md anew; goes on where it stopped.
+	@$(VENV)/bin/bowei evaluate policies --seeds 1-10 --peers loadtests.peers.parking_policies \
+		--out loadtests/results/policies.jsonl --page docs/evaluation.md --plot docs/evaluation-policies.png $(ARGS)
 
 campaign: $(VENV)/.dev-ready ## Break everything on purpose and check every promise: make campaign SEED=7 FOR=90s
 	@$(IN_VENV) -m tests.campaign --seed $(SEED) --for $(FOR) $(ARGS)

@@ -10,6 +10,6 @@ ingesting  what lots say while holds are placed, from a process of its own
 endurance  five minutes of 5,000 observations/s, and nothing lost
 city       10,000 lots on this machine            driving    a plan sent, boards watched, both side by side
 sending    the load generator, a process          watching   the boards' watcher, a process
-peers      the other designs, each as small as it can be
+peers      the other designs, each as small as it can be; `parking_policies` for `bowei evaluate policies`
 account    rows of ratios, printed and kept
 """

@@ -14,6 +14,7 @@ of its own (the caller says what time it is), no framework.
     plausible_places  what can't be right about a place
     offering      what may be promised now          holds         the life of a promise
     forecasting   a free space at the time of arrival
+    pricing       what a space is worth to those who come later
     choosing      the right lot, and why not others comparing     the same for a whole hospital, in order
     prospects     one lot of these, as it stands
     choice_rules  what the choice is weighed with   costs         what a lot costs a driver, part by part

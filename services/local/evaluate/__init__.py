@@ -1,0 +1,7 @@
+"""Evaluation: is the lot that Bowei chooses the right one? The commands `bowei evaluate ...`.
+
+    policies    a seeded bench of ways to choose, against the optimum in hindsight
+    intervals   means with their 95 % intervals
+    keeping     results as JSON lines, resumable, with machine and commit
+    pages       tables written into a page of the docs
+"""
