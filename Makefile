@@ -43,7 +43,9 @@ bench: $(VENV)/.dev-ready ## Measure this machine, and compare designs with each
 
 evaluate: $(VENV)/.evaluate-ready ## Compare ways to choose a lot, and write docs/evaluation.md anew; goes on where it stopped.
 	@$(VENV)/bin/bowei evaluate policies --seeds 1-10 --peers loadtests.peers.parking_policies \
-		--out loadtests/results/policies.jsonl --page docs/evaluation.md --plot docs/evaluation-policies.png $(ARGS)
+		--out loadtests/results/policies.jsonl --page docs/evaluation.md --plot docs/evaluation-policies.png
+	@$(VENV)/bin/bowei evaluate block --seeds 1-10 --out loadtests/results/block.jsonl \
+		--page docs/evaluation.md --plot docs/evaluation-block.png
 
 campaign: $(VENV)/.dev-ready ## Break everything on purpose and check every promise: make campaign SEED=7 FOR=90s
 	@$(IN_VENV) -m tests.campaign --seed $(SEED) --for $(FOR) $(ARGS)

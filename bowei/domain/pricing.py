@@ -14,9 +14,11 @@ wrong. With it half the fill penalty is enough.
 """
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 MEMORY = timedelta(hours=1)
 """Half of what was asked is forgotten after so long: 30 min to 2 h made no difference on the bench."""
@@ -29,6 +31,12 @@ _LEAST_WATCHED = timedelta(minutes=10)
 
 _STEPS_OF_LOAD = 50
 """Loads are rounded to steps of 2 %, so that the tables of a few hundred lots are found again."""
+
+
+SENT_HOME_S = 40 * 60.0
+"""What a driver loses for whom there is no other lot, as on the bench."""
+
+AnyLot = TypeVar("AnyLot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,19 @@ class LotDemand:
         """Give what it is with one more driver, to whom the next best lot costs `loss_s` more."""
         aged = self.aged(at)
         return replace(aged, wanted=aged.wanted + 1, loss_s=aged.loss_s + max(0.0, loss_s))
+
+
+def wanted(lots: Sequence[tuple[AnyLot, float, bool]]) -> Iterator[tuple[AnyLot, float]]:
+    """Give each lot that a driver wanted, and what the driver loses in seconds if it is full.
+
+    `lots`: (which, its cost in seconds without prices, whether it has room), cheapest first, full ones too. A driver
+    wants the first, and while those are full the next ones; what is lost is the way to the next with room.
+    """
+    for place, (lot, cost_s, has_room) in enumerate(lots):
+        next_s = next((other_s for _, other_s, room in lots[place + 1 :] if room), cost_s + SENT_HOME_S)
+        yield lot, min(next_s, max(cost_s, SENT_HOME_S)) - cost_s
+        if has_room:
+            return
 
 
 def shadow_price_s(demand: LotDemand, at: datetime, used: int, lent: int, mean_stay: timedelta) -> float:

@@ -264,3 +264,20 @@ def evaluate_policies(
         quick=quick,
     )
     raise typer.Exit(evaluated(options))
+
+
+@evaluate.command("block")
+def evaluate_block(
+    seeds: Annotated[str, typer.Option(metavar="N-N", help="Mornings.")] = "1-10",
+    out: Annotated[
+        Path | None, typer.Option(help="JSON lines, one for each run; what is there is not run again.")
+    ] = None,
+    page: Annotated[Path | None, typer.Option(help="A page whose marked tables are written anew.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A picture to draw; needs the extra evaluate.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="The base case on two mornings.")] = False,
+) -> None:
+    """Drive a morning of one block under each policy: drivers, the gate, and the lots' own customers."""
+    from services.local.evaluate.block.command import Options  # noqa: PLC0415
+    from services.local.evaluate.block.command import evaluate_block as evaluated  # noqa: PLC0415
+
+    raise typer.Exit(evaluated(Options(whole_numbers(seeds), out, page, plot, quick)))

@@ -13,6 +13,7 @@ from services.local.evaluate.pages import put
 from services.local.evaluate.policies import ours, tables
 from services.local.evaluate.policies.benching import EVEN, Plan, bench
 from services.local.evaluate.policies.bound import bound
+from services.local.evaluate.policies.command import LOOSER_S
 from services.local.evaluate.policies.policy import Policy
 from services.local.evaluate.policies.simulating import simulate
 from services.local.evaluate.policies.world import FAILING_S, REFUSED_S, City, Day, make_city, make_day
@@ -64,7 +65,8 @@ def test_equal_seeds_give_equal_results_and_others_do_not() -> None:
     """A figure of the docs can be had again by its seed."""
     twice = [simulate(make_day(make_city(5), 5, _LOAD), ours.DisplacementPrices()) for _ in range(2)]
     assert twice[0] == twice[1]
-    assert twice[0] != simulate(make_day(make_city(6), 6, _LOAD), ours.DisplacementPrices())
+    assert twice[0] != simulate(make_day(make_city(5), 6, _LOAD), ours.DisplacementPrices())
+    assert twice[0] != simulate(make_day(make_city(6), 5, _LOAD), ours.DisplacementPrices())
 
 
 def test_the_world_is_the_one_described() -> None:
@@ -175,6 +177,17 @@ def test_intervals_by_hand() -> None:
     assert interval([1.0, 3.0]).half == pytest.approx(12.706, rel=1e-3)
     assert interval([1.0]).text() == "1.0"
     assert ratio_interval([1.0, 2.0, 3.0], [2.0, 4.0, 6.0]).text(2) == "0.50 ± 0.00"
+
+
+def test_the_command_keeps_its_runs_and_writes_its_page(tmp_path: Path) -> None:
+    """One city at a low load: both days are run, kept, and put between the marks of the page."""
+    page, out = tmp_path / "page.md", tmp_path / "policies.jsonl"
+    page.write_text("# A\n<!-- bowei evaluate policies -->\n<!-- end of bowei evaluate policies -->\n")
+    options = ["--loads", "120", "--seeds", "1", "--out", str(out), "--page", str(page)]
+    done = CliRunner().invoke(app, ["evaluate", "policies", *options])
+    assert done.exit_code == 0
+    assert page.read_text().count("| **ours: displacement prices** |") == 2
+    assert len(out.read_text().splitlines()) == 2 * (1 + len(ours.families())) + len(LOOSER_S)
 
 
 @pytest.mark.parametrize(

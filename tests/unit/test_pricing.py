@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bowei.domain.pricing import LotDemand, displaced, shadow_price_s
+from bowei.domain.pricing import SENT_HOME_S, LotDemand, displaced, shadow_price_s, wanted
 
 _AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _TWO_HOURS = timedelta(hours=2)
@@ -69,3 +69,12 @@ def test_the_first_driver_of_a_day_is_no_rush() -> None:
     """One request a second after nothing is not read as thousands an hour."""
     demand = LotDemand(_AT).wanted_by(_AT + timedelta(seconds=1), 200.0)
     assert shadow_price_s(demand, demand.at, 1, 40, _TWO_HOURS) < 1.0
+
+
+def test_a_driver_wants_the_cheapest_lot_and_while_those_are_full_the_next() -> None:
+    """Two full lots and one with room were wanted; each loses the way to the next with room, the last the way home."""
+    lots = [("near", 100.0, False), ("next", 150.0, False), ("far", 400.0, True), ("farthest", 900.0, True)]
+    assert list(wanted(lots)) == [("near", 300.0), ("next", 250.0), ("far", 500.0)]
+    assert list(wanted([("near", 100.0, True)])) == [("near", SENT_HOME_S - 100.0)]
+    assert list(wanted([("beyond", SENT_HOME_S + 100.0, True)])) == [("beyond", 0.0)]
+    assert list(wanted([])) == []

@@ -1,7 +1,8 @@
 """Evaluation: is the lot that Bowei chooses the right one? The commands `bowei evaluate ...`.
 
-    policies    a seeded bench of ways to choose, against the optimum in hindsight
-    intervals   means with their 95 % intervals
-    keeping     results as JSON lines, resumable, with machine and commit
-    pages       tables written into a page of the docs
+policies    a seeded bench of ways to choose, against the optimum in hindsight
+block       a morning of one block: what drivers, the gate and the lots' own customers get
+intervals   means with their 95 % intervals
+keeping     results as JSON lines, resumable, with machine and commit
+pages       tables written into a page of the docs
 """

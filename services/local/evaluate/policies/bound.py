@@ -35,36 +35,63 @@ class Bound:
     """(lots, instants): what one more space at that instant would have saved, in seconds."""
 
 
+@dataclass(frozen=True)
+class Ways:
+    """Every way in which somebody might park: one row for each."""
+
+    request: Ints
+    lot: Ints
+    cost_s: Floats
+    from_s: Floats
+    """From when the space is taken."""
+    until_s: Floats
+
+    def grid(self, step_s: float) -> Floats:
+        """Give instants at which to look, up to when everyone has left."""
+        return np.arange(step_s, max(2 * step_s, float(self.until_s.max(initial=0.0))), step_s)
+
+
 def bound(day: Day, grid_s: float = GRID_S) -> Bound:
     """Solve the day in hindsight.
 
     Raises:
         RuntimeError: the solver found no optimum.
     """
-    cost_s, spaces = day.cost_s, day.city.spaces
-    request, lot = np.nonzero(np.isfinite(cost_s))
+    request, lot = np.nonzero(np.isfinite(day.cost_s))
     from_s = day.asked_at_s[request] + day.drive_s[request, lot]
-    grid = np.arange(grid_s, max(grid_s, float((from_s + day.stay_s[request]).max(initial=0.0))), grid_s)
-    first = np.searchsorted(grid, from_s, side="left")
-    beyond = np.searchsorted(grid, from_s + day.stay_s[request], side="left")
+    ways = Ways(request, lot, day.cost_s[request, lot], from_s, from_s + day.stay_s[request])
+    grid = ways.grid(grid_s)
+    return in_hindsight(ways, len(day), grid, np.repeat(day.city.spaces[:, None], len(grid), axis=1), FAILING_S)
+
+
+def in_hindsight(ways: Ways, requests: int, grid_s: Floats, rooms: Ints, failing_s: float) -> Bound:
+    """Find the ways of least cost for all requests together; who gets none pays `failing_s`.
+
+    `rooms`: (lots, instants), how many may be there at each instant of the grid.
+
+    Raises:
+        RuntimeError: the solver found no optimum.
+    """
+    first = np.searchsorted(grid_s, ways.from_s, side="left")
+    beyond = np.searchsorted(grid_s, ways.until_s, side="left")
     variable, instant = _ranges(first, beyond)
-    cell = lot[variable] * len(grid) + instant
-    once = coo_array((np.ones(len(request)), (request, np.arange(len(request)))), (len(day), len(request)))
-    room = coo_array((np.ones(len(cell)), (cell, variable)), (len(spaces) * len(grid), len(request)))
-    rooms = np.repeat(spaces, len(grid))
-    binding = np.bincount(cell, minlength=len(rooms)) > rooms
+    cell = ways.lot[variable] * len(grid_s) + instant
+    count = len(ways.request)
+    once = coo_array((np.ones(count), (ways.request, np.arange(count))), (requests, count))
+    room = coo_array((np.ones(len(cell)), (cell, variable)), (rooms.size, count))
+    binding = np.bincount(cell, minlength=rooms.size) > rooms.ravel()
     solved = least_cost(
-        cost_s[request, lot] - FAILING_S,
+        ways.cost_s - failing_s,
         csr_array(vstack((once.tocsr(), room.tocsr()[binding]))),
-        np.concatenate((np.ones(len(day)), rooms[binding])),
+        np.concatenate((np.ones(requests), rooms.ravel()[binding])),
     )
-    price = np.zeros(len(rooms))
-    price[binding] = solved.prices[len(day) :]
+    price = np.zeros(rooms.size)
+    price[binding] = solved.prices[requests:]
     return Bound(
-        mean_cost_s=float(FAILING_S + solved.cost / max(1, len(day))),
-        failed=float(1 - solved.amounts.sum() / max(1, len(day))),
-        grid_s=grid,
-        price_s=price.reshape(len(spaces), len(grid)),
+        mean_cost_s=float(failing_s + solved.cost / max(1, requests)),
+        failed=float(1 - solved.amounts.sum() / max(1, requests)),
+        grid_s=grid_s,
+        price_s=price.reshape(rooms.shape),
     )
 
 

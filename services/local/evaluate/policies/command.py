@@ -15,6 +15,9 @@ from services.local.evaluate.policies.benching import EVEN, Families, Plan, benc
 QUICK_LOADS, QUICK_SEEDS, QUICK_TUNED_ON = (200, 300), (1, 2), (101,)
 """What fits into a minute of one core."""
 
+LOOSER_S = (1_800.0, 3_600.0)
+"""How often looser bounds look at lots."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -35,7 +38,7 @@ def evaluate_policies(options: Options) -> int:
     errors = Console(stderr=True)
     try:
         peers = None if options.peers is None else load_families(options.peers)
-        plan = Plan(options.loads, options.seeds, options.tuned_on, peers)
+        plan = Plan(options.loads, options.seeds, options.tuned_on, peers, looser_s=LOOSER_S)
         if options.quick:
             plan = Plan(QUICK_LOADS, QUICK_SEEDS, QUICK_TUNED_ON, peers, days=(EVEN,))
         lines = bench(plan, options.out, lambda text: errors.print(f"· {text}", highlight=False))

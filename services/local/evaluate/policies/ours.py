@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from bowei.domain.costs import fill_penalty_s
-from bowei.domain.pricing import LotDemand, shadow_price_s
+from bowei.domain.pricing import LotDemand, shadow_price_s, wanted
 from services.local.evaluate.policies.policy import Asking, Policy, View
-from services.local.evaluate.policies.world import FAILING_S, STAY_MEAN_S, City, Floats
+from services.local.evaluate.policies.world import STAY_MEAN_S, City
 
 _STARTS_AT = datetime(2026, 3, 2, 7, tzinfo=UTC)
 """Any instant: the domain counts in instants, the bench in seconds."""
@@ -26,6 +26,9 @@ def families() -> dict[str, list[Policy]]:
     """
     return {
         PLAIN: [FillPenalty(penalty_factor=0.0)],
+        "fill penalty of 200 s": [FillPenalty(penalty_factor=2 / 3)],
+        "fill penalty of 500 s": [FillPenalty(penalty_factor=5 / 3)],
+        "fill penalty of 1500 s": [FillPenalty(penalty_factor=5.0)],
         "ours: fill penalty": [FillPenalty()],
         "ours: displacement prices": [DisplacementPrices()],
         "… rates measured x 0.8": [DisplacementPrices(load_factor=0.8)],
@@ -37,7 +40,7 @@ def families() -> dict[str, list[Policy]]:
 
 @dataclass
 class FillPenalty:
-    """Drive + walk + fill penalty, as `bowei.domain.choosing` counts them."""
+    """Drive + walk + fill penalty, as `bowei.domain.costs` counts them."""
 
     penalty_factor: float = 1.0
     """How many times the product's fill penalty."""
@@ -96,17 +99,10 @@ class DisplacementPrices(FillPenalty):
         return super().choose(asking, view)
 
     def _note(self, one: Asking, view: View) -> None:
-        """The lots that the driver would have tried, cheapest first, up to the first with room, were wanted."""
-        order = np.argsort(one.cost_s, kind="stable")
         at = _STARTS_AT + timedelta(seconds=view.now_s)
-        for place, lot in enumerate(order):
-            if not np.isfinite(one.cost_s[lot]):
-                return
-            later: Floats = one.cost_s[order[place + 1 :]][view.free[order[place + 1 :]] > 0]
-            next_s = min(float(later[0]), FAILING_S) if len(later) else FAILING_S
-            self.demand[lot] = self.demand[lot].wanted_by(at, next_s - float(one.cost_s[lot]))
-            if view.free[lot] > 0:
-                return
+        order = [int(lot) for lot in np.argsort(one.cost_s, kind="stable") if np.isfinite(one.cost_s[lot])]
+        for lot, loss_s in wanted([(lot, float(one.cost_s[lot]), bool(view.free[lot] > 0)) for lot in order]):
+            self.demand[lot] = self.demand[lot].wanted_by(at, loss_s)
 
     def _extra_s(self, lot: int, view: View) -> float:
         lent = int(view.spaces[lot])
