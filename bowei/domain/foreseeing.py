@@ -24,6 +24,8 @@ from bowei.domain.forecasting import (
     Foreseen,
 )
 from bowei.domain.lots import LotId
+from bowei.domain.observations import Bound, LotState
+from bowei.domain.offering import Report
 from bowei.domain.usual_weeks import STEP_S, USUAL, Floats, Rows, UsualWeeks, unlearned
 
 HORIZONS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60))
@@ -298,3 +300,9 @@ def _city(packed: bytes | None) -> Floats | None:
     """Unpack what another process packed; nothing where it counted otherwise."""
     whole = (1 + TURNS) * BINS * 2 * 8
     return None if packed is None or len(packed) != whole else np.frombuffer(packed).reshape(-1, BINS, 2).copy()
+
+
+def learnable(report: Report, now: datetime) -> int | None:
+    """Give the count that a report may teach: exact, of an open lot, and believed; None where there is none."""
+    taught = report.state is LotState.OPEN and report.bound is Bound.EXACT and report.believed_at(now)
+    return report.countable if taught else None

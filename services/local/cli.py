@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from services.local.evaluate.cli import evaluate
+
 if TYPE_CHECKING:
     from bowei.domain.places import Point
 
@@ -28,7 +30,6 @@ app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 app.add_typer(feeds, name="feeds")
 app.add_typer(ingest, name="ingest")
-evaluate = typer.Typer(no_args_is_help=True, help="Is the chosen lot the right one? (docs/evaluation.md)")
 app.add_typer(evaluate, name="evaluate")
 
 
@@ -60,17 +61,6 @@ def duration_s(text: str) -> float:
     if match is None or float(match[1]) <= 0:
         raise typer.BadParameter("write a duration such as 60s, 5m or 1.5h")
     return float(match[1]) * _UNIT_S[match[2]]
-
-
-def whole_numbers(text: str) -> tuple[int, ...]:
-    """Read whole numbers such as 200,300 or 1-5."""
-    numbers: list[int] = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
-        if match is None or (match[2] and int(match[2]) < int(match[1])):
-            raise typer.BadParameter("write whole numbers such as 200,300 or 1-5")
-        numbers += range(int(match[1]), int(match[2] or match[1]) + 1)
-    return tuple(numbers)
 
 
 def _place(text: str) -> "Point":
@@ -231,53 +221,3 @@ def ingest_redeliver(
     from services.local.redelivering import redeliver  # noqa: PLC0415
 
     raise typer.Exit(redeliver(source=source, reason=reason, dry_run=dry_run))
-
-
-@evaluate.command("policies")
-def evaluate_policies(
-    loads: Annotated[str, typer.Option(metavar="N,N", help="Requests in an hour.")] = "200,300,400",
-    seeds: Annotated[str, typer.Option(metavar="N-N", help="Cities and days that are scored.")] = "1-5",
-    tune_on: Annotated[str, typer.Option(metavar="N-N", help="… and on which peers are tuned.")] = "101-105",
-    peers: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE", help="Other ways to choose, such as loadtests.peers.parking_policies."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="JSON lines, one for each run; what is there is not run again.")
-    ] = None,
-    page: Annotated[Path | None, typer.Option(help="A page whose marked tables are written anew.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="A picture to draw; needs the extra evaluate.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Under a minute: 200,300/h, two seeds.")] = False,
-) -> None:
-    """Compare ways to choose a lot with the optimum in hindsight, on seeded cities and days."""
-    from services.local.evaluate.policies.command import Options  # noqa: PLC0415
-    from services.local.evaluate.policies.command import evaluate_policies as evaluated  # noqa: PLC0415
-
-    options = Options(
-        loads=whole_numbers(loads),
-        seeds=whole_numbers(seeds),
-        tuned_on=whole_numbers(tune_on),
-        peers=peers,
-        out=out,
-        page=page,
-        plot=plot,
-        quick=quick,
-    )
-    raise typer.Exit(evaluated(options))
-
-
-@evaluate.command("block")
-def evaluate_block(
-    seeds: Annotated[str, typer.Option(metavar="N-N", help="Mornings.")] = "1-10",
-    out: Annotated[
-        Path | None, typer.Option(help="JSON lines, one for each run; what is there is not run again.")
-    ] = None,
-    page: Annotated[Path | None, typer.Option(help="A page whose marked tables are written anew.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="A picture to draw; needs the extra evaluate.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The base case on two mornings.")] = False,
-) -> None:
-    """Drive a morning of one block under each policy: drivers, the gate, and the lots' own customers."""
-    from services.local.evaluate.block.command import Options  # noqa: PLC0415
-    from services.local.evaluate.block.command import evaluate_block as evaluated  # noqa: PLC0415
-
-    raise typer.Exit(evaluated(Options(whole_numbers(seeds), out, page, plot, quick)))

@@ -1,6 +1,6 @@
 """Recordings: two CSV files in a folder.
 
-    lots.csv               lot_id, name, kind, capacity, lat, lon, datum; optional open
+    lots.csv               lot_id, name, kind, capacity, lat, lon, datum; optional open, timezone
     observations.csv[.gz]  observed_at (RFC 3339 with zone), lot_id, free; optional capacity, open, state
 
 or, for what a source said with all its dirt, in the place of the clean columns
@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import ID_FORM, Entrance, Lot, LotId, LotKind, Name, SourceId
@@ -134,12 +135,20 @@ def _lot(row: dict[str, str], lot_id: LotId, capacity: int, where: str) -> Lot:
         lot_id=lot_id,
         kind=kind,
         name=name,
-        timezone="UTC",
+        timezone=_zone(row, where),
         capacity=capacity,
         location=point,
         entrances=(Entrance("main", name, point),),
         barrier_link=True,
     )
+
+
+def _zone(row: dict[str, str], where: str) -> str:
+    name = row.get("timezone") or "UTC"
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, KeyError, OSError) as error:
+        raise BadRecording(f"{where}: timezone is {name!r}. Write a name such as Europe/Zurich, or nothing.") from error
 
 
 def _point(row: dict[str, str], where: str) -> Point:
