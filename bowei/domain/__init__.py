@@ -13,7 +13,10 @@ of its own (the caller says what time it is), no framework.
     findings      every such rule, in one place     strangers     lots that nobody registered
     plausible_places  what can't be right about a place
     offering      what may be promised now          holds         the life of a promise
-    forecasting   a free space at the time of arrival
+    forecasting   a free space at the time of arrival: what a request asks
+    foreseeing    … and what is learned for it, for all lots at once, from
+    usual_weeks   what is free in a usual week      calibrating   what came of chances
+    forecast_scores  what forecasts were worth
     pricing       what a space is worth to those who come later
     choosing      the right lot, and why not others comparing     the same for a whole hospital, in order
     prospects     one lot of these, as it stands

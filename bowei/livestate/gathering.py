@@ -19,6 +19,7 @@ class _Pile:
     def __init__(self) -> None:
         self._lots: set[LotId] = set()
         self._directory = False
+        self._foreseen = False
         self._there = asyncio.Event()
         self._failure: Exception | None = None
 
@@ -28,6 +29,7 @@ class _Pile:
             async for change in news:
                 self._lots |= change.lots
                 self._directory |= change.directory
+                self._foreseen |= change.foreseen
                 self._there.set()
         except Exception as failure:  # noqa: BLE001 (whatever it was, whoever takes hears of it)
             self._failure = failure
@@ -40,8 +42,8 @@ class _Pile:
             self._there.clear()
             if self._failure is not None:
                 raise self._failure
-            change = Change(frozenset(self._lots), self._directory)
-            self._lots, self._directory = set(), False
+            change = Change(frozenset(self._lots), self._directory, self._foreseen)
+            self._lots, self._directory, self._foreseen = set(), False, False
             yield change
 
 

@@ -8,17 +8,19 @@ from typing_extensions import override
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import Foreseen
+from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.livestate import keys
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.reading import Change, ReadsLiveState
-from bowei.livestate.showing import ShowsPromises, ShowsReports
+from bowei.livestate.showing import ShowsForecasts, ShowsPromises, ShowsReports
 
 _MOST_UNREAD = 10_000
 
 
-class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
+class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState):
     """The live state of one process. `away` makes every call fail, as a lost server would; `flush` empties it."""
 
     def __init__(self) -> None:
@@ -26,6 +28,7 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         self._listeners: set[asyncio.Queue[Change]] = set()
         self._reports: dict[LotId, Report] = {}
         self._promises: dict[LotId, LotPromise] = {}
+        self._forecasts: dict[LotId, Foreseen] = {}
         self._directory: Directory | None = None
         self._marks: dict[str, str] = {}
 
@@ -33,6 +36,7 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         """Forget everything, as FLUSHALL would."""
         self._reports.clear()
         self._promises.clear()
+        self._forecasts.clear()
         self._directory = None
         self._marks.clear()
 
@@ -62,6 +66,12 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
     async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
         await self.show_reports(reports)
         self._marks[keys.COPIED_SEEN] = "reports"
+
+    @override
+    async def show_forecasts(self, foreseen: CityForeseen) -> None:
+        self._there()
+        self._forecasts = foreseen.by_lot()
+        self._tell(Change(foreseen=True))
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
@@ -104,6 +114,11 @@ class InMemoryLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
             for lot_id in lot_ids
             if lot_id in self._reports or lot_id in self._promises
         }
+
+    @override
+    async def forecasts(self) -> Mapping[LotId, Foreseen]:
+        self._there()
+        return self._forecasts
 
     @override
     @asynccontextmanager

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.lots import LotId
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.gathering import gathered
@@ -43,6 +44,7 @@ class LiveMirror:
         self._read_again_every_s = read_again_every_s
         self._directory = Directory.empty()
         self._lots: dict[LotId, LotNow] = {}
+        self._foreseen: Mapping[LotId, Foreseen] = {}
         self._changed_at: dict[LotId, int] = {}
         self._serial = 0
         self._changed = asyncio.Event()
@@ -131,6 +133,8 @@ class LiveMirror:
             unread = unread[len(some) :]
             if change.lots or some:
                 self._take(await self._live_state.lots(change.lots.union(some)))
+            if change.foreseen:
+                await self._read_forecasts()
             if self._copied:
                 self._current_until = time.monotonic()
 
@@ -148,6 +152,7 @@ class LiveMirror:
         if directory is None:
             # An emptied or new server: keep what is known, ageing, until the follower has copied again.
             return
+        await self._read_forecasts()
         self._take(await self._live_state.lots(directory.lots))
         if directory != self._directory:
             for gone in self._lots.keys() - directory.lots.keys():
@@ -158,12 +163,24 @@ class LiveMirror:
         self._current_until = time.monotonic()
         self._loaded.set()
 
+    async def _read_forecasts(self) -> None:
+        """Read what is foreseen, and show it with what else is known of each lot."""
+        foreseen = await self._live_state.forecasts()
+        if foreseen:
+            # None at all: the server was emptied, or nobody foresees. The last stand, as reports do, until others come.
+            self._foreseen = foreseen
+            self._take(self._lots)
+
     def _take(self, lots: Mapping[LotId, LotNow]) -> None:
         # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.
         changed = []
         for lot_id, shown in lots.items():
             known = self._lots.get(lot_id, _UNKNOWN)
-            now = LotNow(shown.report or known.report, shown.promise if shown.promise.version else known.promise)
+            now = LotNow(
+                shown.report or known.report,
+                shown.promise if shown.promise.version else known.promise,
+                self._foreseen.get(lot_id, UNKNOWN_LOT),
+            )
             if now != known:
                 self._lots[lot_id] = now
                 changed.append(lot_id)

@@ -44,17 +44,17 @@ INGEST = User(
     "bowei-ingest",
     (*_EVERYONE, "set", *_WRITES_NEWER, "pexpire", "info", "publish", *_ON_A_CLUSTER),
     reads=(),
-    writes=(keys.seen(_ANY), keys.COPIED_SEEN),
+    writes=(keys.seen(_ANY), keys.COPIED_SEEN, keys.FORESEEN),
 )
 ROUTING = User(
     "bowei-routing",
     (*_EVERYONE, "set", *_WRITES_NEWER, "info", "publish", "subscribe", *_ON_A_CLUSTER),
-    reads=(keys.seen(_ANY),),
+    reads=(keys.seen(_ANY), keys.FORESEEN),
     writes=(keys.promised(_ANY), keys.DIRECTORY, keys.COPIED_PROMISED),
 )
 AVAILABILITY = User(
     "bowei-availability",
     (*_EVERYONE, "subscribe", *_ON_A_CLUSTER),
-    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY),
+    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN),
 )
 USERS = (INGEST, ROUTING, AVAILABILITY)

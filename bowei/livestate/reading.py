@@ -7,15 +7,17 @@ from typing import Protocol
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import Foreseen
 from bowei.domain.lots import LotId
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News: these lots changed, or the directory did, or nothing did for a while (a sign of life)."""
+    """News: these lots changed, or the directory did, or forecasts, or nothing did for a while (a sign of life)."""
 
     lots: frozenset[LotId] = frozenset()
     directory: bool = False
+    foreseen: bool = False
 
 
 class ReadsLiveState(Protocol):
@@ -26,7 +28,11 @@ class ReadsLiveState(Protocol):
         ...
 
     async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
-        """Give what is shown of each lot; a lot of which nothing is shown is absent."""
+        """Give what is shown of each lot; a lot of which nothing is shown is absent. Forecasts are apart."""
+        ...
+
+    async def forecasts(self) -> Mapping[LotId, Foreseen]:
+        """Give what is foreseen; none where nobody foresees."""
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:

@@ -16,14 +16,17 @@ from typing_extensions import override
 from bowei.domain.agreements import Agreement
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import Foreseen
+from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.livestate import keys
 from bowei.livestate.connecting import open_servers
 from bowei.livestate.failures import LiveStateAway
+from bowei.livestate.packing import pack, unpack
 from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_servers import Command, Listening, RedisServers
-from bowei.livestate.showing import ShowsPromises, ShowsReports
+from bowei.livestate.showing import ShowsForecasts, ShowsPromises, ShowsReports
 
 _BEGUN = "begun "
 """What stands for a mark while a copy is being made, with a number of its own."""
@@ -45,7 +48,7 @@ class _DirectoryDocument(msgspec.Struct):
     agreements: list[Agreement]
 
 
-class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
+class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState):
     """The live state in Redis. A lost command is not retried: what is shown is shown again soon."""
 
     def __init__(self, servers: RedisServers) -> None:
@@ -96,6 +99,12 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
         begun = await self._begin_copy(keys.COPIED_SEEN, "reports")
         await self.show_reports(reports)
         await self._end_copy(keys.COPIED_SEEN, begun)
+
+    @override
+    async def show_forecasts(self, foreseen: CityForeseen) -> None:
+        lifetime_s = int(keys.FORESEEN_LIFETIME.total_seconds())
+        await self._ask(("SET", keys.FORESEEN, pack(foreseen), "EX", lifetime_s))
+        await self._publish("foreseen")
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
@@ -153,6 +162,11 @@ class RedisLiveState(ShowsReports, ShowsPromises, ReadsLiveState):
                         NOTHING_PROMISED if promised is None else _decode(promised, LotPromise),
                     )
         return found
+
+    @override
+    async def forecasts(self) -> Mapping[LotId, Foreseen]:
+        text = await self._ask(("GET", keys.FORESEEN))
+        return {} if text is None else unpack(str(text))
 
     @override
     @asynccontextmanager
@@ -297,4 +311,6 @@ def _news(text: str) -> Change:
     kind, *lot_ids = text.split(" ")
     if kind == "directory":
         return Change(directory=True)
+    if kind == "foreseen":
+        return Change(foreseen=True)
     return Change(lots=frozenset(LotId(lot_id) for lot_id in lot_ids))

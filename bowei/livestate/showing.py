@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from bowei.domain.directory import Directory
+from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
 
@@ -21,6 +22,14 @@ class ShowsReports(Protocol):
 
     async def copy_reports(self, reports: Mapping[LotId, Report]) -> None:
         """Show all of the record's newest reports and mark the copy as whole."""
+        ...
+
+
+class ShowsForecasts(Protocol):
+    """Shows what is foreseen: for the one process that foresees, in ingest. Every method raises LiveStateAway."""
+
+    async def show_forecasts(self, foreseen: CityForeseen) -> None:
+        """Show what is foreseen of all lots in the place of what was, and tell readers."""
         ...
 
 

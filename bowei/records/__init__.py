@@ -12,6 +12,8 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007
                  believed, and why not                   postgres_quality_desk postgres_trusting
+    forecasts    ForecastBook: counts to learn from,     postgres_forecasts    migrations/0011
+                 and what was learned
     summing_up   quality, of a city or one source
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations

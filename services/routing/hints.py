@@ -77,6 +77,9 @@ class Hints:
         if self._from_ledger is not None and self._from_ledger.directory == directory:
             directory = self._from_ledger.directory  # the same object: ways to its lots were found already
         lots = {
-            lot_id: LotNow(reports.get(lot_id), promises.get(lot_id, NOTHING_PROMISED)) for lot_id in directory.lots
+            lot_id: LotNow(
+                reports.get(lot_id), promises.get(lot_id, NOTHING_PROMISED), self._mirror.lot(lot_id).foreseen
+            )
+            for lot_id in directory.lots
         }
         self._from_ledger, self._from_ledger_at = Known(directory, lots, "ledger"), time.monotonic()

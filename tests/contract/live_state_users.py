@@ -7,12 +7,14 @@ from typing_extensions import override
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import Foreseen
+from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
 from bowei.livestate.permissions import AVAILABILITY, INGEST, ROUTING, USERS, User
 from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
-from bowei.livestate.showing import ShowsPromises, ShowsReports
+from bowei.livestate.showing import ShowsForecasts, ShowsPromises, ShowsReports
 
 _PASSWORD = "only-for-tests"
 
@@ -28,8 +30,8 @@ def signed_in(url: str, user: User) -> str:
     return url.replace("://", f"://{user.name}:{_PASSWORD}@", 1)
 
 
-class LiveStateAsUsers(ShowsReports, ShowsPromises, ReadsLiveState):
-    """Reports as ingest, promises and the directory as routing, reading as availability."""
+class LiveStateAsUsers(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState):
+    """Reports and forecasts as ingest, promises and the directory as routing, reading as availability."""
 
     def __init__(self, url: str) -> None:
         self.ingest, self.routing, self.availability = (
@@ -59,6 +61,10 @@ class LiveStateAsUsers(ShowsReports, ShowsPromises, ReadsLiveState):
         await self.ingest.copy_reports(reports)
 
     @override
+    async def show_forecasts(self, foreseen: CityForeseen) -> None:
+        await self.ingest.show_forecasts(foreseen)
+
+    @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
         await self.routing.show_promises(promises)
 
@@ -85,6 +91,12 @@ class LiveStateAsUsers(ShowsReports, ShowsPromises, ReadsLiveState):
     async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
         wanted = list(lot_ids)
         by_routing, read = await self.routing.lots(wanted), await self.availability.lots(wanted)
+        assert by_routing == read
+        return read
+
+    @override
+    async def forecasts(self) -> Mapping[LotId, Foreseen]:
+        by_routing, read = await self.routing.forecasts(), await self.availability.forecasts()
         assert by_routing == read
         return read
 

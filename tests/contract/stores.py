@@ -15,10 +15,12 @@ from bowei.domain.lots import DriverId
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
 from bowei.records.dead_letters import DeadLetters
+from bowei.records.forecasts import ForecastBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
     InMemoryDeadLetters,
+    InMemoryForecastBook,
     InMemoryHistory,
     InMemoryHoldBook,
     InMemoryQuality,
@@ -29,6 +31,7 @@ from bowei.records.in_memory import (
 )
 from bowei.records.migrating import migrate
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
+from bowei.records.postgres_forecasts import PostgresForecastBook
 from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_quality import PostgresQualityBook
@@ -68,6 +71,7 @@ class Stores:
     history: History
     letters: DeadLetters
     quality: Quality
+    forecasts: ForecastBook
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -77,14 +81,16 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
     async def step_to(instant: datetime) -> None:
         clock.step_to(instant)
 
+    history = InMemoryHistory(records)
     return Stores(
         InMemoryHoldBook(records),
         InMemoryReportJournal(records),
         InMemoryRegister(records),
         InMemorySpaceBook(records),
-        InMemoryHistory(records),
+        history,
         InMemoryDeadLetters(records, most=MOST_LETTERS),
         InMemoryQuality(records),
+        InMemoryForecastBook(records, history.summed_up),
         step_to,
     )
 
@@ -114,7 +120,15 @@ async def postgres_stores(
         quality = PostgresQuality(pool)
         yield (
             Stores(
-                book, journal, register, spaces, history, letters, quality, lambda instant: step_replay(pool, instant)
+                book,
+                journal,
+                register,
+                spaces,
+                history,
+                letters,
+                quality,
+                PostgresForecastBook(pool),
+                lambda instant: step_replay(pool, instant),
             ),
             pool,
         )

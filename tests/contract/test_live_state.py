@@ -23,7 +23,7 @@ from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
-from bowei.livestate.showing import ShowsPromises, ShowsReports
+from bowei.livestate.showing import ShowsForecasts, ShowsPromises, ShowsReports
 from services.local.servers import Servers
 from tests.contract.full_directory import MALL, NINE, directory
 from tests.contract.live_state_users import LiveStateAsUsers, sign_up
@@ -57,7 +57,7 @@ FULL_PROMISE = LotPromise(
 )
 
 
-class LiveState(ShowsReports, ShowsPromises, ReadsLiveState, Protocol):
+class LiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState, Protocol):
     """The ports of writers and readers together."""
 
 

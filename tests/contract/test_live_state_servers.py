@@ -23,6 +23,7 @@ from tests.contract.full_directory import MALL, directory
 from tests.contract.live_state_servers import Node, RunningCluster, free_ports, running, running_sentinels, until
 from tests.contract.live_state_users import LiveStateAsUsers, sign_up, signed_in
 from tests.contract.test_live_state import FULL_PROMISE, FULL_REPORT, LEDGER, report
+from tests.contract.test_live_state_forecasts import city
 
 CITY = [LotId(f"lot-{number}") for number in range(700)]
 
@@ -336,6 +337,7 @@ async def ingest_part(live_state: LiveStateAsUsers) -> None:
     await live_state.ingest.reports_copied()
     await live_state.ingest.copy_reports({MALL: FULL_REPORT})
     await live_state.ingest.show_reports({MALL: report(1, at=99)})
+    await live_state.ingest.show_forecasts(city(MALL))
     await live_state.close()
 
 
@@ -362,6 +364,7 @@ async def read(live_state: RedisLiveState) -> None:
         await anext(news)
     await live_state.directory()
     await live_state.lots([MALL])
+    await live_state.forecasts()
 
 
 PARTS = {INGEST.name: ingest_part, ROUTING.name: routing_part, AVAILABILITY.name: availability_part}

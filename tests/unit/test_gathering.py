@@ -41,6 +41,8 @@ async def test_what_came_meanwhile_is_one_piece_of_news_with_each_lot_once() -> 
         assert await anext(changes) == Change(frozenset({A}))
         await news.tell(Change(frozenset({A, B})), Change(frozenset({B, C})), Change(directory=True))
         assert await anext(changes) == Change(frozenset({A, B, C}), directory=True)
+        await news.tell(Change(foreseen=True), Change(frozenset({A})))
+        assert await anext(changes) == Change(frozenset({A}), foreseen=True)
         await news.tell(Change())
         assert await anext(changes) == Change()
 

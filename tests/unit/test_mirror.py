@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import COURSE_POINTS, KNOTS, UNKNOWN_LOT
+from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name
 from bowei.domain.offering import LotPromise, Report
 from bowei.domain.places import Point
@@ -36,6 +39,13 @@ def report(free: int, seconds: int = 0) -> Report:
     """Give a report of so many seconds after nine."""
     at = NINE + timedelta(seconds=seconds)
     return Report(observed_at=at, received_at=at, free=free)
+
+
+def foreseen(*lot_ids: LotId, volatility: float) -> CityForeseen:
+    """Foresee lots that are as restless as that."""
+    lots = len(lot_ids)
+    course, rates = np.full((lots, COURSE_POINTS), 20.0), np.full((lots, 3, len(KNOTS)), 0.5)
+    return CityForeseen(NINE, lot_ids, np.full(lots, volatility), course, rates)
 
 
 class Copied:
@@ -101,6 +111,26 @@ async def test_it_follows_what_is_shown(copied: Copied) -> None:
     await until(lambda: set(copied.mirror.lots) == {MALL})
     assert copied.mirror.age_s is not None
     assert copied.mirror.age_s < 1
+
+
+async def test_it_knows_what_is_foreseen_of_each_lot(copied: Copied) -> None:
+    """As soon as it is told, and still after the lot's next report; of a lot that is not foreseen, nothing."""
+    await copied.live_state.show_forecasts(foreseen(MALL, volatility=7.0))
+    await until(lambda: copied.mirror.lot(MALL).foreseen.volatility == 7.0)
+    await copied.live_state.show_reports({MALL: report(7, 10), OFFICE: report(8, 10)})
+    await until(lambda: copied.free() == 7)
+    assert copied.mirror.lot(MALL).foreseen.volatility == 7.0
+    assert copied.mirror.lot(OFFICE).foreseen is UNKNOWN_LOT
+
+
+async def test_what_was_foreseen_stands_when_the_live_state_is_emptied(copied: Copied) -> None:
+    """Until something else is foreseen: the directory is shown again, and forecasts come with the next step."""
+    await copied.live_state.show_forecasts(foreseen(MALL, volatility=7.0))
+    await until(lambda: copied.mirror.lot(MALL).foreseen.volatility == 7.0)
+    copied.live_state.flush()
+    await copied.live_state.show_directory(directory(MALL, version=2))
+    await until(lambda: copied.mirror.directory.version == 2)
+    assert copied.mirror.lot(MALL).foreseen.volatility == 7.0
 
 
 async def test_a_directory_that_changed_under_the_same_version_is_taken(copied: Copied) -> None:

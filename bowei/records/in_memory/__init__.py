@@ -5,12 +5,13 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
 
     world        what is remembered, and what is due        holding      InMemoryHoldBook
     registering  InMemoryRegister                           reporting    InMemoryReportJournal
-    sensing      InMemorySpaceBook
+    sensing      InMemorySpaceBook                          forecasts    InMemoryForecastBook
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     quality      InMemoryQuality                            series       what it looks at
 """
 
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
+from bowei.records.in_memory.forecasts import InMemoryForecastBook
 from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
 from bowei.records.in_memory.quality import InMemoryQuality
@@ -21,6 +22,7 @@ from bowei.records.in_memory.world import InMemoryRecords
 
 __all__ = [
     "InMemoryDeadLetters",
+    "InMemoryForecastBook",
     "InMemoryHistory",
     "InMemoryHoldBook",
     "InMemoryQuality",

@@ -1,6 +1,6 @@
 """History's twin: hours are summed up from the reports themselves, in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -29,6 +29,11 @@ class InMemoryHistory(KeepsHistory, ReadsHours):
         self._noted_to: datetime | None = None
         self._looked_at: datetime | None = None
         self._forgotten_to: datetime | None = None
+
+    @property
+    def summed_up(self) -> Mapping[tuple[datetime, LotId], Hour]:
+        """Every hour that is summed up, now and later."""
+        return self._hours
 
     @override
     async def make_days(self) -> int:

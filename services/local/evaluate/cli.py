@@ -1,5 +1,6 @@
 """The commands `bowei evaluate ...`. Each imports what it needs when it is called."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
