@@ -10,6 +10,7 @@ Promise   a board, a gate and a list that are read together show the same number
     api        HTTP in, HTTP out          views      bodies of answers
     snapshots  one picture of everything, taken when something changed and at a slow tick
       lots     what is said of one lot    gates      … and of one hospital's gate      wording  … in zh and en
+      forecasts  … and what is foreseen of it
     selecting  filters and pages          streaming  server-sent events
     app        assembles; wiring, settings           measures   this service's metrics
     examples   for the API's description         considered_view   one lot that was looked at for a gate

@@ -27,6 +27,13 @@ _ENTRANCE = {
     "datum": "wgs84",
 }
 
+FORECAST: list[dict[str, Any]] = [
+    {"in_s": 300, "free": 115.2, "p_free": 0.998},
+    {"in_s": 900, "free": 109.7, "p_free": 0.998},
+    {"in_s": 1800, "free": 101.4, "p_free": 0.996},
+    {"in_s": 3600, "free": 84.9, "p_free": 0.991},
+]
+
 LOT: dict[str, Any] = LOT_NOW | {
     "name": {"zh": "工联CC", "en": "Gonglian CC"},
     "kind": "mall",
@@ -37,6 +44,7 @@ LOT: dict[str, Any] = LOT_NOW | {
     "barrier_link": True,
     "paused": False,
     "synthetic": True,
+    "forecast": FORECAST,
     "sharing": [
         {
             "hospital_id": "first-hospital",

@@ -6,7 +6,7 @@ offered either. No count is above the registered capacity, whatever the lot said
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.choosing import LotNow
 from bowei.domain.dirt import Dirt, Doubt
+from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import HospitalId, Lot, SpaceClass
 from bowei.domain.observations import Bound, LotState
@@ -94,6 +95,8 @@ class LotStatus:
     sharing: tuple[Sharing, ...]
     observed_at: datetime | None
     received_at: datetime | None
+    foreseen: Foreseen = field(default=UNKNOWN_LOT, compare=False)
+    """It changes every five minutes and with the clock: nobody who follows a lot is told of that."""
 
     def age_at(self, now: datetime) -> timedelta | None:
         """Say how old the report is, if there is one."""
@@ -131,6 +134,7 @@ def describe_lot(
         sharing=sharing,
         observed_at=None if report is None else report.observed_at,
         received_at=None if report is None else report.received_at,
+        foreseen=lot_now.foreseen,
     )
 
 

@@ -15,6 +15,7 @@ from bowei.domain.places import Point
 from bowei.observability.instants import Instant
 from services.availability import examples
 from services.availability.considered_view import ConsideredView
+from services.availability.forecasts import ForecastView
 from services.availability.gates import GateStatus, NextLot
 from services.availability.lots import Fault, Level, LotStatus, Sharing
 from services.availability.snapshots import Snapshot
@@ -147,6 +148,9 @@ class LotView(LotNowView):
     barrier_link: bool = Field(description="The barrier is told of holds and keeps their spaces.")
     paused: bool = Field(description="The operator takes no new holds.")
     synthetic: bool = Field(description="Invented for a demo.")
+    forecast: list[ForecastView] | None = Field(
+        None, description="Absent: no exact count is known, or nobody foresees."
+    )
     sharing: list[SharingView]
 
     @classmethod
@@ -164,6 +168,7 @@ class LotView(LotNowView):
             barrier_link=lot.barrier_link,
             paused=lot.paused,
             synthetic=lot.synthetic,
+            forecast=ForecastView.all_of(status, at),
             sharing=[SharingView.of(row) for row in status.sharing],
         )
 

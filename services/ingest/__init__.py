@@ -4,7 +4,8 @@ Answers   POST /v1/observations, /v1/passages, /v1/heartbeats; what ParkAPI's to
           and the Hangzhou City Brain upload protocol, where they are turned on
 Takes     messages of the brokers that the feeds file names, and uplinks of sensors
 Reads     the register: who may report, for which lots
-Writes    reports and passages, in the journal; then what is seen of each lot, in the live state (its only writer)
+Writes    reports and passages, in the journal; then what is seen of each lot, in the live state (its only writer);
+          forecasts, in both
 Promise   what was acknowledged was committed to the journal first; a bad item never stops the others; with the live
           state away reports are recorded all the same and copied later; with the journal away they are shown, and the
           sender is told to repeat (503), so that nothing is lost
@@ -27,6 +28,7 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     letter_readers how each way reads its own
     measures       this service's metrics           history_measures   those of history and letters
     noting         signs of life, and lots that nobody registered
+    foreseeing     learns from every lot's counts, and shows what it foresees   forecast_measures  its metrics
     assessing      looks at what lots said for weeks, and judges who may be believed
     doubting       what follows reaches judging and readers   quality_measures  its metrics
     app            assembles; wiring, settings

@@ -17,6 +17,7 @@ from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.leading import Leadership
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
+from bowei.records.postgres_forecasts import PostgresForecastBook, foreseer_leadership
 from bowei.records.postgres_history import PostgresHistory, keeper_leadership
 from bowei.records.postgres_quality import PostgresQualityBook, assessor_leadership
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
@@ -33,6 +34,7 @@ from services.ingest.doubting import Facts, ShownDoubts
 from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
+from services.ingest.foreseeing import Foreseer
 from services.ingest.intake import Intake
 from services.ingest.keeping import Keeper
 from services.ingest.letters import CountedLetters
@@ -186,6 +188,13 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             show_all=copying.copy_again,
             keep_days=settings.retention.days,
         )
+        foreseer = Foreseer(
+            foreseer_leadership(settings.database_url),
+            PostgresForecastBook(pool),
+            live_state,
+            clock,
+            measures.forecasts,
+        )
         spaces = PostgresSpaceBook(pool)
 
         async def ask_ledger() -> str | None:
@@ -216,6 +225,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
                 facts.run,
                 notes.run,
                 assessor.run,
+                foreseer.run,
                 *([pulling.run] if feeds else []),
                 *(listener.run for listener in brokers),
             ),

@@ -11,6 +11,7 @@ from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
 from services.ingest.admitting import Admission
+from services.ingest.forecast_measures import ForecastMeasures
 from services.ingest.history_measures import HistoryMeasures
 from services.ingest.mqtt.measures import MqttMeasures
 from services.ingest.pulling.measures import PullMeasures
@@ -42,6 +43,7 @@ class Measures:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.history = HistoryMeasures(registry)
         self.quality = QualityMeasures(registry)
+        self.forecasts = ForecastMeasures(registry)
         self._observations = Counter(
             "bowei_ingest_observations_total",
             "How many observations came in, and what became of them?",
