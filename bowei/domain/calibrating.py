@@ -94,10 +94,11 @@ def turns_of(change: Floats, deviation: Floats) -> NDArray[np.uint8]:
 
 
 def read(rates: Floats, z: Floats) -> Floats:
-    """Read a curve for each lot, between its knots, as `Foreseen.chance` does for one."""
+    """Read a curve for each z, between its knots, as `Foreseen.chance` does for one."""
     z = np.where(z < 0, np.minimum(z, _BELOW), np.maximum(z, _ABOVE))
     left = np.clip(np.searchsorted(_KNOTS, z, side="right") - 1, 0, BINS - 2)
     share = np.clip((z - _KNOTS[left]) / (_KNOTS[left + 1] - _KNOTS[left]), 0.0, 1.0)
-    rows = np.arange(len(z))
-    chance: Floats = rates[rows, left] + share * (rates[rows, left + 1] - rates[rows, left])
+    low = np.take_along_axis(rates, left[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(rates, left[..., None] + 1, axis=-1)[..., 0]
+    chance: Floats = low + share * (high - low)
     return chance

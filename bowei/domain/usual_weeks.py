@@ -65,9 +65,10 @@ class UsualWeeks:
         weekend, time = _weekend(cells), cells % DAY_CELLS
         _move(self.lots["day"], self.lots["days"], (rows, weekend, time), free)
 
-    def last_week(self, at_s: int) -> Floats:
-        """Give what each lot said a week before an instant; not a number where it said nothing."""
-        said = self.lots["last_week"][np.arange(len(self.lots)), self.cells(at_s)].astype(np.float64)
+    def last_week(self, at_s: Sequence[int]) -> Floats:
+        """Give what each lot said a week before some instants: a row for each; not numbers where it said nothing."""
+        rows, cells = np.arange(len(self.lots))[:, None], np.stack([self.cells(one_s) for one_s in at_s], axis=1)
+        said = self.lots["last_week"][rows, cells].astype(np.float64)
         return np.where(said == NOT_SAID, np.nan, said)
 
     def course(self, at_s: int, offsets_s: Sequence[int]) -> Floats:
