@@ -42,9 +42,13 @@ MOST_GROWTH = 2.0
 
 _LEAST_DEVIATION = 0.5
 """Spaces: the unit in which a usual change is small or large, of a lot at rest."""
-_NO_TIME = timedelta(seconds=1)
-_SQRT_2 = math.sqrt(2.0)
+_LEAST_STEPS = timedelta(seconds=1) / STEP
+_COURSE_STEPS = STEP / COURSE_STEP
+_PLACE_OF_AT = -COURSE_FROM / COURSE_STEP
 _LAST = COURSE_POINTS - 1
+_BELOW, _ABOVE = KNOTS[3], KNOTS[4]
+"""The last knot of lots without a space, the first of those with one."""
+_SQRT_2 = math.sqrt(2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,14 @@ class Foreseen:
 
         `counted_at`: when that was; without it, when the lot was foreseen.
         """
+        steps = max(ahead / STEP, _LEAST_STEPS)
+        deviation = max(self.volatility, LEAST_VOLATILITY) * math.sqrt(steps)
         if not self.rates:
-            return chance_of_space(free, self.volatility, ahead)
-        deviation = _deviation(self.volatility, ahead)
-        change = self.change(ahead, counted_at) / max(deviation, _LEAST_DEVIATION)
-        turn = 0 if change < -TURN_AT else 2 if change >= TURN_AT else 1
+            return _law(free, deviation)
+        turn = 1
+        if self.course:
+            change = self._change(steps, counted_at) / max(deviation, _LEAST_DEVIATION)
+            turn = 0 if change < -TURN_AT else 2 if change >= TURN_AT else 1
         return _read(self.rates[turn], (free - 0.5) / deviation)
 
     def mean(self, free: int, ahead: timedelta, capacity: int, counted_at: datetime | None = None) -> float:
@@ -79,15 +86,22 @@ class Foreseen:
 
     def change(self, ahead: timedelta, counted_at: datetime | None = None) -> float:
         """Give by how much the free spaces usually change in the time `ahead` of a count."""
-        if self.at is None or not self.course:
-            return 0.0
-        since = timedelta(0) if counted_at is None else counted_at - self.at
-        return self._usual(since + ahead) - self._usual(since)
+        return self._change(ahead / STEP, counted_at) if self.course else 0.0
 
-    def _usual(self, after: timedelta) -> float:
-        place = min(max((after - COURSE_FROM) / COURSE_STEP, 0.0), float(_LAST))
-        left = min(int(place), _LAST - 1)
-        return self.course[left] + (place - left) * (self.course[left + 1] - self.course[left])
+    def _change(self, steps: float, counted_at: datetime | None) -> float:
+        place = _PLACE_OF_AT
+        if counted_at is not None and self.at is not None:
+            place += (counted_at - self.at) / COURSE_STEP
+        return self._usual(place + steps * _COURSE_STEPS) - self._usual(place)
+
+    def _usual(self, place: float) -> float:
+        if place <= 0.0:
+            return self.course[0]
+        if place >= _LAST:
+            return self.course[_LAST]
+        left = int(place)
+        start = self.course[left]
+        return start + (place - left) * (self.course[left + 1] - start)
 
 
 UNKNOWN_LOT = Foreseen(volatility=2.0)
@@ -96,16 +110,21 @@ UNKNOWN_LOT = Foreseen(volatility=2.0)
 
 def chance_of_space(free: float, volatility: float, ahead: timedelta) -> float:
     """Give the chance in 0..1 that at least one space is free `ahead` of a count of `free` spaces, by the law alone."""
-    return 0.5 * math.erfc((0.5 - free) / (_deviation(volatility, ahead) * _SQRT_2))
+    return _law(free, max(volatility, LEAST_VOLATILITY) * math.sqrt(max(ahead / STEP, _LEAST_STEPS)))
 
 
-def _deviation(volatility: float, ahead: timedelta) -> float:
-    return max(volatility, LEAST_VOLATILITY) * math.sqrt(max(ahead, _NO_TIME) / STEP)
+def _law(free: float, deviation: float) -> float:
+    return 0.5 * math.erfc((0.5 - free) / (deviation * _SQRT_2))
 
 
 def _read(rates: tuple[float, ...], z: float) -> float:
     """Read a curve between its knots; none leads over 0, for a lot without a space is another case, not a near one."""
-    z = min(z, KNOTS[3]) if z < 0 else max(z, KNOTS[4])
-    left = min(max(bisect_right(KNOTS, z) - 1, 0), len(KNOTS) - 2)
-    share = min(max((z - KNOTS[left]) / (KNOTS[left + 1] - KNOTS[left]), 0.0), 1.0)
+    if z <= KNOTS[0]:
+        return rates[0]
+    if z >= KNOTS[-1]:
+        return rates[-1]
+    if _BELOW < z < _ABOVE:
+        return rates[3] if z < 0 else rates[4]
+    left = bisect_right(KNOTS, z) - 1
+    share = (z - KNOTS[left]) / (KNOTS[left + 1] - KNOTS[left])
     return rates[left] + share * (rates[left + 1] - rates[left])
