@@ -66,13 +66,17 @@ class Scores:
             for regime, cases in ((Regime.NEAR_FULL, near), (Regime.ALL, known)):
                 if cases.any():
                     scored.append(_score(method, regime, outcome, cases, said, chance))
-        for method, said in ((Method.LAST_VALUE, outcome.free_then), (Method.LAST_WEEK, outcome.last_week)):
-            self._baselines[method].learn(outcome, said)
+        self.learn(outcome)
         return scored
 
     def chances(self, outcome: Outcome, at_s: int, lots: int) -> dict[Method, Floats]:
         """Give each method's chances of the same cases; not numbers where it could say nothing."""
         return {method: chance for method, _, chance in self._chances(outcome, at_s, lots)}
+
+    def learn(self, outcome: Outcome) -> None:
+        """Let the others learn what their word is worth; `score` does it by itself."""
+        for method, said in ((Method.LAST_VALUE, outcome.free_then), (Method.LAST_WEEK, outcome.last_week)):
+            self._baselines[method].learn(outcome, said)
 
     def _chances(self, outcome: Outcome, at_s: int, lots: int) -> list[tuple[Method, Floats, Floats]]:
         said = {Method.LAST_VALUE: outcome.free_then, Method.LAST_WEEK: outcome.last_week}

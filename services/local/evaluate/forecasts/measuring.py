@@ -1,6 +1,6 @@
 """Measuring: the online code over a recording, forward in time, and every case that came true."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bowei.domain.forecast_scores import NEAR_FULL, Method, Scores
 from bowei.domain.foreseeing import CityForecast, Outcome
+from bowei.domain.usual_weeks import Floats
 from services.local.evaluate.forecasts.listening import steps
 from services.local.replay.recording import Recording
 
@@ -69,9 +70,10 @@ def measure(
     lots = len(recording.lots)
     for at_s, counted in steps(recording):
         for outcome in city.step(at_s, counted):
+            chances = scores.chances(outcome, at_s, lots)
+            scores.learn(outcome)
             if outcome.issued_s >= scored_from.timestamp():
-                _keep(pile, outcome, scores, at_s, lots)
-            scores.score(outcome, at_s, lots)
+                _keep(pile, outcome, chances)
         if progress is not None:
             progress(datetime.fromtimestamp(at_s, UTC))
     cases = Cases(
@@ -85,13 +87,13 @@ def measure(
     return Measured(name, lots, first, scored_from, last, cases)
 
 
-def _keep(pile: _Pile, outcome: Outcome, scores: Scores, at_s: int, lots: int) -> None:
+def _keep(pile: _Pile, outcome: Outcome, chances: Mapping[Method, Floats]) -> None:
     cases = len(outcome.rows)
     pile.put("horizon", np.full(cases, float(outcome.horizon)))
     pile.put("day", np.full(cases, float(outcome.issued_s // _DAY_S)))
     pile.put("free_then", outcome.free_then)
     pile.put("truth", outcome.truth)
-    for method, chance in scores.chances(outcome, at_s, lots).items():
+    for method, chance in chances.items():
         pile.put(f"chance {method}", chance)
     for method, mean in (
         (Method.BOWEI, outcome.mean),

@@ -10,6 +10,8 @@ from services.local.evaluate.forecasts.measuring import Measured
 
 HORIZONS_MIN = (15, 30)
 _EDGES = np.linspace(0.1, 0.9, 9)
+_FEWEST = 10
+"""Cases of a bin that is drawn."""
 _MANY = 400
 """Cases of a bin that make a large dot."""
 
@@ -30,7 +32,8 @@ def plot_reliability(measured: Sequence[Measured], path: Path) -> None:
     for panel, one in zip(panels[0], measured, strict=True):
         panel.plot([0, 1], [0, 1], color="#999999", linewidth=0.8)
         for minutes, colour in zip(HORIZONS_MIN, ("#1f6f8b", "#c8553d"), strict=True):
-            told, came, cases = zip(*reliability(one, minutes, _EDGES), strict=True)
+            drawn = [row for row in reliability(one, minutes, _EDGES) if row[2] >= _FEWEST]
+            told, came, cases = zip(*drawn, strict=True) if drawn else ((), (), ())
             sizes = 4 + 30 * np.sqrt(np.minimum(np.array(cases) / _MANY, 1.0))
             panel.plot(told, came, color=colour, linewidth=0.8)
             panel.scatter(told, came, s=sizes, color=colour, label=f"{minutes} min")
