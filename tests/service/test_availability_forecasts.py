@@ -116,10 +116,12 @@ async def test_new_forecasts_are_no_event_of_a_stream(block: Block) -> None:
     """Who follows a lot hears of its counts, not every five minutes of what somebody thinks of them."""
     await block.report(MALL, 118)
     await block.lot(MALL, lambda body: body.get("free") == 118)
-    async with EventReader(block.app, "/v1/stream?lots=" + MALL) as events:
+    async with EventReader(block.app, f"/v1/stream?lots={MALL},{OWN}") as events:
         assert (await events.event()).event == "snapshot"
         await block.live_state.show_forecasts(foreseen(MALL))
         await block.lot(MALL, lambda body: "forecast" in body)
+        await block.report(OWN, 5)
+        await events.event_that(lambda event: event.data.get("id") == OWN)
         await block.report(MALL, 117)
-        heard = await events.event_that(lambda event: event.event == "lot")
+        heard = await events.event_that(lambda event: event.data.get("id") == MALL)
         assert heard.data["free"] == 117

@@ -27,7 +27,7 @@ from bowei.records.reporting import Judged
 from services.ingest.forecast_measures import ForecastMeasures
 from services.ingest.foreseeing import Foreseer
 from tests.service.ingest_app import MALL, NOW, OFFICE, a_lot, wait_until
-from tests.service.test_ingest_keeping import StandInLead
+from tests.service.test_ingest_keeping import Lead, StandInLead
 
 STEP, HOUR, DAY = timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 
@@ -42,6 +42,19 @@ class LosableBook(InMemoryForecastBook):
         if self.away:
             raise StoreAway
         await super().keep(lots, city)
+
+
+class CountingLead(Lead):
+    """The right, with how often its holder waited for the next look."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits = 0
+
+    @override
+    async def wait(self, timeout_s: float) -> None:
+        self.waits += 1
+        await super().wait(timeout_s)
 
 
 class Foresight:
@@ -94,7 +107,9 @@ async def foresight() -> AsyncIterator[Foresight]:
 async def test_each_five_minutes_of_bowei_s_clock_everything_is_foreseen_anew() -> None:
     """Once for each, however often it looks; a mirror takes it by itself."""
     async with foresight() as room:
-        foreseer, registry = room.foreseer()
+        leads, lead = StandInLead(), CountingLead()
+        leads.lead = lead
+        foreseer, registry = room.foreseer(leads)
         await room.report(MALL, 20)
         mirror = LiveMirror(room.live_state)
         async with in_background(foreseer.run, again_after_s=0.01), in_background(mirror.run):
@@ -107,6 +122,12 @@ async def test_each_five_minutes_of_bowei_s_clock_everything_is_foreseen_anew() 
             assert registry.get_sample_value("bowei_ingest_foreseeing") == 1
             room.clock.step_to(NOW + timedelta(minutes=17))
             await wait_until(lambda: foreseen_at(15))
+            looked = lead.waits
+
+            async def looked_often() -> bool:
+                return lead.waits > looked + 5
+
+            await wait_until(looked_often)
             assert registry.get_sample_value("bowei_ingest_foreseeing_seconds_count") == 2
         assert registry.get_sample_value("bowei_ingest_foreseeing") == 0
 

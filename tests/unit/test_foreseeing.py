@@ -275,8 +275,8 @@ def test_whatever_was_counted_chances_are_chances_and_rise_with_what_is_free(
 def test_all_lots_at_once_are_told_the_same_as_one() -> None:
     """The step's arrays and `Foreseen` are two writings of one law: what was scored is what was published."""
     city = CityForecast()
-    lived(city, (0.3, 1.3), lambda at_s: (by_the_clock(at_s), at_s // STEP_S % 4, max(0, by_the_clock(at_s) - 20)))
-    now_s, counts = MONDAY_S + DAY_S * 13 // 10 // STEP_S * STEP_S, (21.0, 2.0, 0.0)
+    lived(city, (0.5, 1.67), lambda at_s: (by_the_clock(at_s), at_s // STEP_S % 4, max(0, by_the_clock(at_s) - 20)))
+    now_s, counts = MONDAY_S + int(1.67 * DAY_S) // STEP_S * STEP_S, (21.0, 2.0, 0.0)
     city.step(now_s, counted(counts, now_s - 90))
     published = city.foreseen().by_lot()
     told = {}
@@ -287,6 +287,7 @@ def test_all_lots_at_once_are_told_the_same_as_one() -> None:
                 told[one.horizon] = one
 
     assert sorted(told) == [0, 1, 2, 3]
+    assert told[3].mean[0] > 40, "it empties"
     counted_at = at(now_s - 90)
     for place, horizon in enumerate(HORIZONS):
         since_count = horizon + timedelta(seconds=90)
