@@ -137,7 +137,7 @@ class CityForecast:
         """Learn from what is new at an instant (a whole number of steps since 1970), then forecast; give outcomes."""
         self.seat(counted.lot_ids, counted.zones)
         self._calibration.fade(0.0 if self._at_s is None else max(0.0, at_s - self._at_s))
-        outcomes = self._learn(counted)
+        outcomes = self._learn(at_s, counted)
         for outcome in outcomes:
             self._calibration.learn(Cases(outcome.rows, outcome.bins, outcome.turns, outcome.truth >= 1))
         self._at_s = at_s
@@ -192,8 +192,10 @@ class CityForecast:
         # What was forecast in the old order goes unscored.
         self._issued.clear()
 
-    def _learn(self, counted: Counted) -> list[Outcome]:
+    def _learn(self, at_s: int, counted: Counted) -> list[Outcome]:
         before_s = self._learned["observed_s"]
+        # A clock that was set back, as of a demo: what is known stays, but no count has to wait for the old time.
+        before_s[before_s > at_s + LONGEST_LINE_S] = np.nan
         gaps = counted.observed_s - before_s
         rows = np.flatnonzero(np.isfinite(counted.free) & ~(gaps <= 0))
         observed_s, free = counted.observed_s[rows], counted.free[rows]

@@ -69,7 +69,7 @@ class Foreseer:
                     await self._lead(leading)
             except StoreFailure as failure:
                 _log.warning("not_foreseen", extra={"cause": type(failure).__name__})
-            await asyncio.sleep(min(_AGAIN_S, self._tick_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+            await asyncio.sleep(min(_AGAIN_S, 5 * self._tick_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
 
     async def _lead(self, leading: Leads) -> None:
         self._measures.foreseeing.set(1)
@@ -95,7 +95,7 @@ class Foreseer:
         kept: dict[LotId, bytes] = {}
         for start in range(0, len(counted.lot_ids), LOTS_AT_ONCE):
             kept |= await self._book.kept_lots(counted.lot_ids[start : start + LOTS_AT_ONCE])
-        city.seat(counted.lot_ids, counted.zones, kept)
+        await asyncio.to_thread(city.seat, counted.lot_ids, counted.zones, kept)
         if not kept and counted.lot_ids:
             await self._learn_hours(city)
         self._city, self._scores, self._stepped_s = city, Scores(), 0
@@ -139,4 +139,4 @@ class Foreseer:
         for days in range(LEARNS_FROM.days, -1, -1):
             for hour in await self._book.hours_of(today - timedelta(days=days)):
                 middle: datetime = hour.hour + timedelta(minutes=30)
-                city.learn_hours(hour.lot_ids, int(middle.timestamp()), np.array(hour.free))
+                await asyncio.to_thread(city.learn_hours, hour.lot_ids, int(middle.timestamp()), np.array(hour.free))

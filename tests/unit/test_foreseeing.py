@@ -209,6 +209,15 @@ def test_what_another_form_of_memory_kept_is_learned_anew() -> None:
     assert city.foreseen().by_lot()[A].volatility == UNKNOWN_LOT.volatility
 
 
+def test_a_clock_that_was_set_back_stops_nobody_from_learning() -> None:
+    """What was counted at a later time than now is no reason to wait for it."""
+    city = CityForecast()
+    lived(city, (1, 1.2), lambda _: [10])
+    lived(city, (0, 0.2), lambda at_s: [50 + 2 * (-1) ** (at_s // STEP_S)])
+
+    assert city.foreseen().volatility[0] == pytest.approx(4.0, abs=0.1)
+
+
 def test_a_lot_keeps_what_is_known_of_it_when_others_come_and_go() -> None:
     """Rows move; what was learned moves along."""
     city = CityForecast()
