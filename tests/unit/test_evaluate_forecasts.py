@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bowei.domain.forecast_scores import Method, Regime
+from bowei.domain.forecast_scores import Method
 from services.local.cli import app
-from services.local.evaluate.forecasts.comparing import compare, reliability
+from services.local.evaluate.forecasts.comparing import Slice, compare, reliability
 from services.local.evaluate.forecasts.listening import steps
 from services.local.evaluate.forecasts.measuring import Measured, measure
 from services.local.replay.recording import open_recording
@@ -89,13 +89,22 @@ def test_a_closed_lot_is_not_forecast(tmp_path: Path) -> None:
 def test_a_lot_that_does_the_same_every_day_is_foreseen_better_than_by_its_last_value(tmp_path: Path) -> None:
     """At an hour ahead, by the mean; the interval says that it is no accident, and last week nothing was said."""
     rows = list(compare(measured(recorded(tmp_path, fills_by_day), days=1)))
-    (row,) = (one for one in rows if (one.minutes, one.regime, one.measure) == (60, Regime.ALL, "error"))
+    (row,) = (one for one in rows if (one.minutes, one.slice, one.measure) == (60, Slice.ALL, "error"))
 
     assert row.means[Method.BOWEI] < row.means[Method.LAST_VALUE]
     less, low, high = row.less[Method.LAST_VALUE]
     assert low <= less <= high
     assert low > 0
     assert Method.LAST_WEEK not in row.means
+
+
+def test_a_counter_that_always_says_full_is_apart(tmp_path: Path) -> None:
+    """Anybody foresees it: it is near full, and not among the lots that had a space and had none."""
+    found = {one.slice for one in compare(measured(recorded(tmp_path, lambda _: 0, days=1), hours=1))}
+    assert found == {Slice.NEAR_FULL, Slice.ALL}
+
+    both = {one.slice for one in compare(measured(recorded(tmp_path, fills_by_day), days=1))}
+    assert both == set(Slice)
 
 
 def test_reliability_tells_each_chance_with_what_came_of_it(tmp_path: Path) -> None:
@@ -109,7 +118,7 @@ def test_reliability_tells_each_chance_with_what_came_of_it(tmp_path: Path) -> N
 
 
 def test_the_command_prints_tables_and_writes_lines(tmp_path: Path) -> None:
-    """A line for each measure, horizon and regime, named for its folder."""
+    """A line for each measure, horizon and slice, named for its folder."""
     folder = recorded(tmp_path / "made-town", fills_by_day)
     out = tmp_path / "out.jsonl"
     done = CliRunner().invoke(app, ["evaluate", "forecasts", str(folder), "--warm-up", "1", "--out", str(out)])

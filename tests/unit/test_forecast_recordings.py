@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bowei.domain.forecast_scores import Method, Regime
-from services.local.evaluate.forecasts.comparing import Compared, compare
+from bowei.domain.forecast_scores import Method
+from services.local.evaluate.forecasts.comparing import Compared, Slice, compare
 from services.local.evaluate.forecasts.measuring import measure
 from services.local.replay.recording import open_recording
 from tests.system.replay_recordings import convert, page, recordings
@@ -25,9 +25,9 @@ def test_forecasts_are_better_than_the_last_value_and_the_last_week(tmp_path: Pa
     """Chances near full at 15 and 30 minutes, by Brier score and log-loss; means at 15, 30 and 60 minutes."""
     convert(page("recordings.md"), "convert_as_said.py", recordings(), name, tmp_path)
     rows = list(compare(measure(name, open_recording(tmp_path), timedelta(days=14))))
-    near_full = [row for row in rows if row.regime is Regime.NEAR_FULL and row.minutes in {15, 30}]
+    near_full = [row for row in rows if row.slice is Slice.NEAR_FULL and row.minutes in {15, 30}]
     chances = [row for row in near_full if row.measure != "error"]
-    means = [row for row in rows if row.regime is Regime.ALL and row.measure == "error" and row.minutes >= 15]
+    means = [row for row in rows if row.slice is Slice.ALL and row.measure == "error" and row.minutes >= 15]
 
     assert len(chances) == 4
     assert len(means) == 3

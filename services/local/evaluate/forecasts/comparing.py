@@ -5,11 +5,12 @@ The cases of a day hang together (one full afternoon is many cases), so days are
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bowei.domain.forecast_scores import Method, Regime
+from bowei.domain.forecast_scores import Method
 from bowei.domain.foreseeing import HORIZONS
 from services.local.evaluate.forecasts.measuring import Cases, Measured
 
@@ -18,13 +19,27 @@ _SEED = 5
 MEASURES = ("brier", "log_loss", "error")
 
 
+class Slice(StrEnum):
+    """Which cases are compared."""
+
+    NEAR_FULL = "near_full"
+    """With 15 free or fewer when it was forecast."""
+    NEAR_FULL_BOTH = "near_full_both"
+    """… of lots that then had a space, and that had none, each in `BOTH_SHARE` of these cases at least: a counter that
+    always says full is foreseen by anybody."""
+    ALL = "all"
+
+
+BOTH_SHARE = 0.02
+
+
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One measure of one recording, horizon and regime: each method's mean, and how much less ours is."""
+    """One measure of one recording, horizon and slice: each method's mean, and how much less ours is."""
 
     recording: str
     minutes: int
-    regime: Regime
+    slice: Slice
     measure: str
     """`brier`, `log_loss`, or `error`: the mean absolute error in spaces."""
     cases: int
@@ -39,17 +54,15 @@ def compare(measured: Measured) -> Iterator[Compared]:
     """Compare the methods by everything that is measured."""
     cases = measured.cases
     for place, horizon in enumerate(HORIZONS):
-        for regime in Regime:
-            of = cases.horizon == place
-            if regime is Regime.NEAR_FULL:
-                of &= cases.near_full
+        for which in Slice:
+            of = _cases_of(which, cases, cases.horizon == place)
             if not of.any():
                 continue
             for measure in MEASURES:
-                yield _compared(measured.name, int(horizon.total_seconds()) // 60, regime, measure, cases, of)
+                yield _compared(measured.name, int(horizon.total_seconds()) // 60, which, measure, cases, of)
 
 
-def _compared(name: str, minutes: int, regime: Regime, measure: str, cases: Cases, of: NDArray[np.bool_]) -> Compared:
+def _compared(name: str, minutes: int, which: Slice, measure: str, cases: Cases, of: NDArray[np.bool_]) -> Compared:
     losses = {method: _losses(cases, method, measure)[of] for method in Method}
     days = cases.day[of]
     means, less = {Method.BOWEI: float(losses[Method.BOWEI].mean())}, {}
@@ -58,7 +71,19 @@ def _compared(name: str, minutes: int, regime: Regime, measure: str, cases: Case
         if said.any():
             means[method] = float(losses[method][said].mean())
             less[method] = _interval((losses[method] - losses[Method.BOWEI])[said], days[said])
-    return Compared(name, minutes, regime, measure, int(of.sum()), len(np.unique(days)), means, less)
+    return Compared(name, minutes, which, measure, int(of.sum()), len(np.unique(days)), means, less)
+
+
+def _cases_of(which: Slice, cases: Cases, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    if which is Slice.ALL:
+        return of
+    of = of & cases.near_full
+    if which is Slice.NEAR_FULL or not of.any():
+        return of
+    rows = cases.row[of]
+    had_space = np.bincount(rows, weights=cases.truth[of] >= 1) / np.maximum(np.bincount(rows), 1)
+    both = (had_space >= BOTH_SHARE) & (had_space <= 1 - BOTH_SHARE)
+    return of & np.isin(cases.row, np.flatnonzero(both))
 
 
 def _losses(cases: Cases, method: Method, measure: str) -> NDArray[np.float64]:

@@ -26,6 +26,8 @@ class Cases:
     """Place in `HORIZONS`."""
     day: NDArray[np.intp]
     """Of the forecast, UTC, from 1970."""
+    row: NDArray[np.intp]
+    """Of the lot."""
     near_full: NDArray[np.bool_]
     truth: NDArray[np.float64]
     chance: dict[Method, NDArray[np.float64]]
@@ -79,6 +81,7 @@ def measure(
     cases = Cases(
         horizon=pile.whole("horizon").astype(np.intp),
         day=pile.whole("day").astype(np.intp),
+        row=pile.whole("row").astype(np.intp),
         near_full=pile.whole("free_then") <= NEAR_FULL,
         truth=pile.whole("truth"),
         chance={method: pile.whole(f"chance {method}") for method in Method},
@@ -91,6 +94,7 @@ def _keep(pile: _Pile, outcome: Outcome, chances: Mapping[Method, Floats]) -> No
     cases = len(outcome.rows)
     pile.put("horizon", np.full(cases, float(outcome.horizon)))
     pile.put("day", np.full(cases, float(outcome.issued_s // _DAY_S)))
+    pile.put("row", outcome.rows.astype(float))
     pile.put("free_then", outcome.free_then)
     pile.put("truth", outcome.truth)
     for method, chance in chances.items():

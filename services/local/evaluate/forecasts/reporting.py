@@ -3,33 +3,39 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from bowei.domain.forecast_scores import Method, Regime
-from services.local.evaluate.forecasts.comparing import Compared
+from bowei.domain.forecast_scores import Method
+from services.local.evaluate.forecasts.comparing import Compared, Slice
 from services.local.evaluate.forecasts.measuring import Measured
 
 _SAID = {"brier": "Brier score", "log_loss": "log-loss", "error": "mean absolute error, spaces"}
 _DIGITS = {"brier": 4, "log_loss": 4, "error": 2}
 _OTHERS = (Method.LAST_VALUE, Method.LAST_WEEK)
-_REGIMES = {Regime.NEAR_FULL: "near full (0–15 free when it was forecast)", Regime.ALL: "all cases"}
+_SLICES = {
+    Slice.NEAR_FULL: "near full (0–15 free when it was forecast)",
+    Slice.NEAR_FULL_BOTH: "near full, of lots that had a space and had none",
+    Slice.ALL: "all cases",
+}
 _SHOWN = (
-    (Regime.NEAR_FULL, "brier"),
-    (Regime.NEAR_FULL, "log_loss"),
-    (Regime.ALL, "error"),
-    (Regime.NEAR_FULL, "error"),
+    (Slice.NEAR_FULL, "brier"),
+    (Slice.NEAR_FULL, "log_loss"),
+    (Slice.NEAR_FULL_BOTH, "brier"),
+    (Slice.NEAR_FULL_BOTH, "log_loss"),
+    (Slice.ALL, "error"),
+    (Slice.NEAR_FULL, "error"),
 )
 
 
 def tables(measured: Sequence[Measured], compared: Sequence[Compared]) -> str:
     """Write what was measured."""
     parts = [_recordings(measured)]
-    for regime, measure in _SHOWN:
-        rows = [one for one in compared if (one.regime, one.measure) == (regime, measure)]
-        parts.append(f"**{_SAID[measure]}, {_REGIMES[regime]}**\n\n" + _table(rows))
+    for which, measure in _SHOWN:
+        rows = [one for one in compared if (one.slice, one.measure) == (which, measure)]
+        parts.append(f"**{_SAID[measure][0].upper()}{_SAID[measure][1:]}, {_SLICES[which]}**\n\n" + _table(rows))
     return "\n\n".join(parts)
 
 
 def lines(measured: Iterable[Measured], compared: Iterable[Compared]) -> Iterable[str]:
-    """Write one line of JSON for each recording, measure, horizon and regime."""
+    """Write one line of JSON for each recording, measure, horizon and slice."""
     spans = {one.name: one for one in measured}
     for one in compared:
         span = spans[one.recording]
@@ -40,7 +46,7 @@ def lines(measured: Iterable[Measured], compared: Iterable[Compared]) -> Iterabl
                 "scored_from": span.scored_from.isoformat(),
                 "ended": span.ended.isoformat(),
                 "minutes": one.minutes,
-                "regime": one.regime,
+                "slice": one.slice,
                 "measure": one.measure,
                 "cases": one.cases,
                 "days": one.days,
