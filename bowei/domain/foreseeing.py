@@ -26,7 +26,7 @@ from bowei.domain.forecasting import (
 from bowei.domain.lots import LotId
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import Report
-from bowei.domain.usual_weeks import STEP_S, USUAL, Floats, Rows, UsualWeeks, unlearned
+from bowei.domain.usual_weeks import NOT_SAID, STEP_S, USUAL, Floats, Rows, UsualWeeks
 
 HORIZONS = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 30, 60))
 """What is published and scored."""
@@ -123,7 +123,7 @@ class CityForecast:
         self._issued: dict[int, _Issued] = {}
         self._at_s: int | None = None
         self._learned = _nothing(0)
-        self._usual = UsualWeeks(())
+        self._usual = UsualWeeks((), self._learned["usual"])
         self._calibration = Calibration(self._learned["of_lot"], _city(city))
         self._course = np.full((0, COURSE_POINTS), np.nan)
         self._rates = self._calibration.rates()
@@ -157,11 +157,26 @@ class CityForecast:
         """Give each lot a row; what was learned of it goes along, or is what `kept_lots` once gave."""
         if (lot_ids, zones) == (self._lot_ids, self._zones) and not kept:
             return
-        rows = {lot_id: self._learned[row] for row, lot_id in enumerate(self._lot_ids)}
-        for lot_id, packed in (kept or {}).items():
-            if len(packed) == _LEARNED.itemsize:
-                rows[lot_id] = np.frombuffer(packed, dtype=_LEARNED)[0]
-        self._take_seats(lot_ids, zones, rows)
+        learned = _nothing(len(lot_ids))
+        row_of = {lot_id: row for row, lot_id in enumerate(lot_ids)}
+        moves = [(row_of[lot_id], row) for row, lot_id in enumerate(self._lot_ids) if lot_id in row_of]
+        if moves:
+            after, before = np.array(moves, dtype=np.intp).T
+            learned[after] = self._learned[before]
+        readable = {
+            row_of[lot_id]: packed
+            for lot_id, packed in (kept or {}).items()
+            if lot_id in row_of and len(packed) == _LEARNED.itemsize
+        }
+        if readable:
+            learned[list(readable)] = np.frombuffer(b"".join(readable.values()), dtype=_LEARNED)
+        self._learned, self._lot_ids, self._zones = learned, lot_ids, zones
+        self._usual = UsualWeeks(zones, learned["usual"])
+        self._calibration = Calibration(learned["of_lot"], self._calibration.city)
+        self._course = np.full((len(lot_ids), COURSE_POINTS), np.nan)
+        self._rates = self._calibration.rates()
+        # What was forecast in the old order goes unscored.
+        self._issued.clear()
 
     def learn_hours(self, lot_ids: Sequence[LotId], at_s: int, free: Floats) -> None:
         """Learn what is usual from the mean counts of some lots around an instant, oldest first: for a first start."""
@@ -178,19 +193,6 @@ class CityForecast:
     def kept_city(self) -> bytes:
         """Pack what is known of all lots together."""
         return self._calibration.city.astype("<f8").tobytes()
-
-    def _take_seats(self, lot_ids: tuple[LotId, ...], zones: tuple[str, ...], rows: Mapping[LotId, np.void]) -> None:
-        learned = _nothing(len(lot_ids))
-        for place, lot_id in enumerate(lot_ids):
-            if lot_id in rows:
-                learned[place] = rows[lot_id]
-        self._learned, self._lot_ids, self._zones = learned, lot_ids, zones
-        self._usual = UsualWeeks(zones, learned["usual"])
-        self._calibration = Calibration(learned["of_lot"], self._calibration.city)
-        self._course = np.full((len(lot_ids), COURSE_POINTS), np.nan)
-        self._rates = self._calibration.rates()
-        # What was forecast in the old order goes unscored.
-        self._issued.clear()
 
     def _learn(self, at_s: int, counted: Counted) -> list[Outcome]:
         before_s = self._learned["observed_s"]
@@ -292,7 +294,7 @@ def _nothing(lots: int) -> NDArray[np.void]:
     rows = np.zeros(lots, dtype=_LEARNED)
     rows["observed_s"] = np.nan
     rows["variance"] = UNKNOWN_LOT.volatility**2
-    rows["usual"] = unlearned(lots)
+    rows["usual"]["last_week"] = NOT_SAID
     return rows
 
 

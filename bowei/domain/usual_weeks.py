@@ -45,12 +45,12 @@ _EPOCH_CELL = 3 * DAY_CELLS
 class UsualWeeks:
     """The usual weeks of all lots."""
 
-    def __init__(self, zones: Sequence[str], kept: NDArray[np.void] | None = None) -> None:
-        """`zones`: each lot's time zone. `kept`: what was learned before, one row each."""
+    def __init__(self, zones: Sequence[str], lots: NDArray[np.void]) -> None:
+        """`zones`: each lot's time zone. `lots`: what was learned of each; at first 0, `last_week` `NOT_SAID`."""
         self._names = sorted(set(zones))
         number = {name: place for place, name in enumerate(self._names)}
         self._zone = np.array([number[name] for name in zones], dtype=np.intp)
-        self.lots = unlearned(len(zones)) if kept is None else kept
+        self.lots = lots
 
     def cells(self, at_s: int, rows: Rows | None = None) -> NDArray[np.intp]:
         """Give the cell of each lot's week, or of those of some rows, in which an instant lies."""
@@ -89,13 +89,6 @@ class UsualWeeks:
         share = np.where(np.isnan(by_week), 0.0, known / (known + YOUNG_WEEKS))
         share = np.where(np.isnan(by_day), 1.0, share)
         return share * np.nan_to_num(by_week, nan=0.0) + (1 - share) * by_day if len(self.lots) else by_day
-
-
-def unlearned(lots: int) -> NDArray[np.void]:
-    """Give rows of lots of which nothing is known."""
-    rows = np.zeros(lots, dtype=USUAL)
-    rows["last_week"] = NOT_SAID
-    return rows
 
 
 def _move(values: NDArray[np.float32], counts: NDArray[np.uint8], where: tuple[Rows, ...], newest: Floats) -> None:
