@@ -223,7 +223,8 @@ class _Reported:
         asked = there, ahead_s
         chance = self.chances.get(asked)
         if chance is None:
-            chance = self.chances[asked] = self.foreseen.chance(there, timedelta(seconds=ahead_s))
+            counted_at = None if self.report is None else self.report.observed_at
+            chance = self.chances[asked] = self.foreseen.chance(there, timedelta(seconds=ahead_s), counted_at)
         return chance
 
 

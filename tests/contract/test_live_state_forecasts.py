@@ -12,7 +12,8 @@ from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.livestate import keys
 from bowei.livestate.reading import Change
-from tests.contract.test_live_state import MALL, NINE, OFFICE, Room, form, in_redis, next_news, room
+from tests.contract.full_directory import MALL, NINE
+from tests.contract.test_live_state import OFFICE, Room, form, in_redis, next_news, room
 
 __all__ = ["form", "room"]
 
