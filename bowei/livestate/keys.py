@@ -1,10 +1,10 @@
 """Every Redis key there is, spelled nowhere else.
 
     key                        type    owner (only writer)         lifetime
-    v1:{LOT}:seen              hash    ingest                      48 h after the last report: a lot silent for
-               order, body                                         longer says nothing any more
-    v1:{LOT}:promised          hash    the follower, in routing    none: true until the ledger says otherwise
-               order, body
+    v1:{LOT}:seen              string  ingest                      48 h after the last report: a lot silent for
+               order body                                          longer says nothing any more
+    v1:{LOT}:promised          string  the follower, in routing    none: true until the ledger says otherwise
+               order body
     v1:directory               string  the follower                none: one value, overwritten
     v1:foreseen                string  ingest                      1 h after the last: what nobody foresees any longer
                                                                is no forecast
@@ -13,8 +13,8 @@
 
     channel v1:changes         messages "lots <id> <id> ...", "directory" and "foreseen"
 
-`order` grows; a value is replaced only by one of a greater order. Braces hash-tag by lot, so that a cluster holds a
-lot's keys together.
+`order` grows; a value is replaced only by one of a greater order. A space parts it from the body. Braces hash-tag by
+lot, so that a cluster holds a lot's keys together.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -57,4 +57,5 @@ def promise_order(version: int) -> str:
 
 
 def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
+    since = instant - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

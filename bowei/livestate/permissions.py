@@ -10,10 +10,11 @@ from bowei.domain.lots import LotId
 from bowei.livestate import keys
 
 _ANY = LotId("*")
-_EVERYONE = ("select", "ping", "get", "hget")
+_EVERYONE = ("select", "ping", "get")
+_READS_LOTS = "mget"
 _ON_A_CLUSTER = ("cluster|slots", "command")
 """redis-py reads the map of slots, and where in each command the keys are."""
-_WRITES_NEWER = ("evalsha", "eval", "hset")
+_WRITES_NEWER = ("evalsha", "eval")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +43,19 @@ class User:
 
 INGEST = User(
     "bowei-ingest",
-    (*_EVERYONE, "set", *_WRITES_NEWER, "pexpire", "info", "publish", *_ON_A_CLUSTER),
+    (*_EVERYONE, "set", *_WRITES_NEWER, "info", "publish", *_ON_A_CLUSTER),
     reads=(),
     writes=(keys.seen(_ANY), keys.COPIED_SEEN, keys.FORESEEN),
 )
 ROUTING = User(
     "bowei-routing",
-    (*_EVERYONE, "set", *_WRITES_NEWER, "info", "publish", "subscribe", *_ON_A_CLUSTER),
+    (*_EVERYONE, _READS_LOTS, "set", *_WRITES_NEWER, "info", "publish", "subscribe", *_ON_A_CLUSTER),
     reads=(keys.seen(_ANY), keys.FORESEEN),
     writes=(keys.promised(_ANY), keys.DIRECTORY, keys.COPIED_PROMISED),
 )
 AVAILABILITY = User(
     "bowei-availability",
-    (*_EVERYONE, "subscribe", *_ON_A_CLUSTER),
+    (*_EVERYONE, _READS_LOTS, "subscribe", *_ON_A_CLUSTER),
     reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN),
 )
 USERS = (INGEST, ROUTING, AVAILABILITY)

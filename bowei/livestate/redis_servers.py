@@ -17,8 +17,8 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 from typing_extensions import override
 
-Command = tuple[str | int, ...]
-"""A command as it travels: `("HGET", key, field)`. Its key, if any, decides which server gets it."""
+Command = tuple[str | bytes | int, ...]
+"""A command as it travels: `("GET", key)`. Its keys, if any, decide which server gets it."""
 
 INFO: Command = ("INFO", "server", "replication")
 
@@ -44,6 +44,8 @@ class RedisServers(Protocol):
 
     in_order: bool = False
     """Whether what is sent at once is done in that order, so that news may go along behind what it tells of."""
+    keys_at_once: int = 1
+    """How many keys one command may have: one, where each may be on another server, or just be moving to one."""
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
         """Send all at once, each to the server of its key; give the answers in order, a refusal as the exception.
@@ -81,6 +83,7 @@ class SingleServer(RedisServers):
     """One server."""
 
     in_order = True
+    keys_at_once = 1_000
 
     def __init__(self, client: Redis) -> None:
         self._client = client

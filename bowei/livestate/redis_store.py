@@ -1,13 +1,14 @@
-"""The live state in Redis or Valkey: one server, one under Sentinel, or a cluster. No command has two keys."""
+"""The live state in Redis or Valkey: one server, one under Sentinel, or a cluster."""
 
 import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from importlib import resources
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -35,6 +36,8 @@ _SILENCE_S = 1.0
 _MOST_UNANSWERED = 2
 _MOST_PER_PIPELINE = 500
 _Decoded = TypeVar("_Decoded")
+_Shown = TypeVar("_Shown", Report, LotPromise)
+_Named = TypeVar("_Named", bound=str)
 _SET_IF_SAME = (resources.files("bowei.livestate") / "scripts" / "set_if_same.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER_SHA = hashlib.sha1(_SET_IF_NEWER.encode(), usedforsecurity=False).hexdigest()
@@ -83,12 +86,8 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
 
     @override
     async def show_reports(self, reports: Mapping[LotId, Report]) -> None:
-        lifetime_ms = int(keys.SEEN_LIFETIME.total_seconds() * 1000)
         await self._show(
-            {
-                lot_id: (keys.seen(lot_id), keys.report_order(report), _encode(report), lifetime_ms)
-                for lot_id, report in reports.items()
-            }
+            reports, keys.seen, lambda report: _value(keys.report_order(report), report), lifetime=keys.SEEN_LIFETIME
         )
 
     @override
@@ -109,12 +108,7 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
 
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
-        await self._show(
-            {
-                lot_id: (keys.promised(lot_id), keys.promise_order(promise.version), _encode(promise), 0)
-                for lot_id, promise in promises.items()
-            }
-        )
+        await self._show(promises, keys.promised, _promise_value)
 
     @override
     async def promises_copied(self, ledger: str) -> bool:
@@ -124,7 +118,7 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
     async def copy_promises(self, promises: Mapping[LotId, LotPromise], directory: Directory, *, ledger: str) -> None:
         begun = await self._begin_copy(keys.COPIED_PROMISED, ledger)
         for some in _chunks(promises.items()):
-            await self._send([_overwrite(lot_id, promise) for lot_id, promise in some])
+            await self._send([("SET", keys.promised(lot_id), _promise_value(promise)) for lot_id, promise in some])
         await self.show_directory(directory)
         await self._tell(promises)
         await self._end_copy(keys.COPIED_PROMISED, begun)
@@ -152,15 +146,13 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
     async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
         found: dict[LotId, LotNow] = {}
         for some in _chunks(lot_ids):
-            bodies = await self._send(
-                [("HGET", key, "body") for lot_id in some for key in (keys.seen(lot_id), keys.promised(lot_id))]
-            )
-            for position, lot_id in enumerate(some):
-                seen, promised = bodies[2 * position], bodies[2 * position + 1]
+            both = [key for lot_id in some for key in (keys.seen(lot_id), keys.promised(lot_id))]
+            values = chain.from_iterable(await self._send([("MGET", *together) for together in self._together(both)]))
+            for lot_id, seen, promised in zip(some, values, values, strict=True):
                 if seen is not None or promised is not None:
                     found[lot_id] = LotNow(
-                        None if seen is None else _decode(seen, Report),
-                        NOTHING_PROMISED if promised is None else _decode(promised, LotPromise),
+                        None if seen is None else _body_of(seen, Report),
+                        NOTHING_PROMISED if promised is None else _body_of(promised, LotPromise),
                     )
         return found
 
@@ -196,13 +188,25 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
             unanswered = 0
             yield Change() if message is None or message["type"] != "message" else _news(message["data"])
 
-    async def _show(self, values: Mapping[LotId, Command]) -> None:
-        """Set each value, (key, order, body, lifetime in ms), unless there is a newer one, and tell of its lot."""
-        for some in _chunks(values.items()):
-            await self._send_if_newer([value for _, value in some], _news_of(lot_id for lot_id, _ in some))
+    async def _show(
+        self,
+        shown: Mapping[LotId, _Shown],
+        key_of: Callable[[LotId], str],
+        value_of: Callable[[_Shown], bytes],
+        *,
+        lifetime: timedelta | None = None,
+    ) -> None:
+        """Set each lot's value unless there is a newer one, and tell of its lot."""
+        lifetime_ms = 0 if lifetime is None else lifetime // timedelta(milliseconds=1)
+        for some in _chunks(shown):
+            arguments: list[Command] = [
+                (len(named), *map(key_of, named), lifetime_ms, *(value_of(shown[lot_id]) for lot_id in named))
+                for named in self._together(some)
+            ]
+            await self._send_if_newer(arguments, _news_of(some))
 
-    async def _send_if_newer(self, values: Sequence[Command], news: str) -> None:
-        commands: list[Command] = [("EVALSHA", _SET_IF_NEWER_SHA, 1, *value) for value in values]
+    async def _send_if_newer(self, arguments: Sequence[Command], news: str) -> None:
+        commands: list[Command] = [("EVALSHA", _SET_IF_NEWER_SHA, *some) for some in arguments]
         # In one go where nothing has to be sent again, else the news would be told twice.
         along = self._script_known and self._servers.in_order
         if along:
@@ -210,15 +214,20 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         with _translated():
             answers = await self._servers.send(commands)
             unknown = [
-                value for value, answer in zip(values, answers, strict=False) if isinstance(answer, NoScriptError)
+                some for some, answer in zip(arguments, answers, strict=False) if isinstance(answer, NoScriptError)
             ]
             _raise_first(answer for answer in answers if not isinstance(answer, NoScriptError))
             if unknown:
                 # A server that was restarted or promoted; it keeps the script from now on.
-                _raise_first(await self._servers.send([("EVAL", _SET_IF_NEWER, 1, *value) for value in unknown]))
+                _raise_first(await self._servers.send([("EVAL", _SET_IF_NEWER, *some) for some in unknown]))
         self._script_known = not unknown
         if unknown or not along:
             await self._publish(news)
+
+    def _together(self, named: Sequence[_Named]) -> Iterator[Sequence[_Named]]:
+        """Part keys, or lots with a key each, into those that one command may have."""
+        most = self._servers.keys_at_once
+        return (named[first : first + most] for first in range(0, len(named), most))
 
     async def _tell(self, lots: Iterable[LotId]) -> None:
         for some in _chunks(lots):
@@ -263,9 +272,17 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         return answers
 
 
-def _overwrite(lot_id: LotId, promise: LotPromise) -> Command:
-    order = keys.promise_order(promise.version)
-    return ("HSET", keys.promised(lot_id), "order", order, "body", _encode(promise))
+def _promise_value(promise: LotPromise) -> bytes:
+    return _value(keys.promise_order(promise.version), promise)
+
+
+def _value(order: str, body: object) -> bytes:
+    """Write a value as it is kept: its order, a space, and the body."""
+    return order.encode() + b" " + msgspec.json.encode(body)
+
+
+def _body_of(value: str, kind: type[_Decoded]) -> _Decoded:
+    return _decode(value.partition(" ")[2], kind)
 
 
 def _raise_first(answers: Iterable[object]) -> None:

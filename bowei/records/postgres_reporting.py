@@ -1,8 +1,8 @@
-"""The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0006)."""
+"""The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0014)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import asyncpg
@@ -38,6 +38,7 @@ _EXACT = Bound.EXACT
 _ITEMS_AT_ONCE = 1_000
 _ITEMS_WAITING = 40_000
 _BY_CLASS = msgspec.json.Decoder(dict[SpaceClass, int])
+_APPLIED = Outcome.APPLIED
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _STATES = {str(state): state for state in LotState}
 
@@ -181,7 +182,7 @@ async def _record_round(
     taken = [one.taken for one in judged]
     as_said = all(one is other for one, other in zip(said, taken, strict=True))
     nothing = (None,) * _COUNTS
-    rows = await connection.fetch(
+    row = await connection.fetchrow(
         _RECORD,
         array_of_texts([one.lot_id for one in said]),
         array_of_instants([one.observed_at for one in taken]),
@@ -199,38 +200,39 @@ async def _record_round(
         _texts([one.code for one in judged]),
         timeout=_TIMEOUT_S,
     )
-    for row, one, position in zip(rows, judged, positions, strict=True):
-        _, outcome, observed_at, received_at, usual_gap, doubt, revision, report = row
-        became = (
-            _applied(one, observed_at, received_at, usual_gap, doubt, revision)
-            if outcome == "applied"
-            else _report(report)
+    assert row is not None  # noqa: S101 (the function always gives one row)
+    for position, became in _became(judged, row):
+        answers[positions[position]] = became
+
+
+def _became(judged: Sequence[Judged], row: asyncpg.Record) -> Iterator[tuple[int, Recorded]]:
+    """Give what became of each, with its place."""
+    received_at, applied, gaps, observed, doubted, revisions, others, outcomes, reports = row
+    for number, item in enumerate(applied or ()):
+        one = judged[item - 1]
+        taken, said_at = one.taken, one.observation.observed_at
+        observed_at = taken.observed_at if observed is None else observed[item - 1]
+        # The report that an applied observation has become: the record says only what it added.
+        report = Report(
+            observed_at=observed_at,
+            received_at=received_at,
+            seq=taken.seq or 0,
+            free=taken.free,
+            open=taken.open,
+            capacity=taken.capacity,
+            state=taken.state,
+            usual_gap=gaps[number],
+            free_by_class=taken.free_by_class,
+            queue_vehicles=taken.queue_vehicles,
+            bound=taken.bound,
+            dirt=taken.dirt,
+            doubt=None if doubted is None or doubted[number] is None else Doubt(doubted[number]),
+            revision=0 if revisions is None else revisions[number],
+            said_at=None if said_at == observed_at else said_at,
         )
-        answers[position] = Recorded(one.observation.lot_id, _OUTCOMES[outcome], became)
-
-
-def _applied(
-    judged: Judged, observed_at: datetime, received_at: datetime, usual_gap: timedelta, doubt: str | None, revision: int
-) -> Report:
-    """Give the report that an applied observation has become: the record says only what it added."""
-    taken, said_at = judged.taken, judged.observation.observed_at
-    return Report(
-        observed_at=observed_at,
-        received_at=received_at,
-        seq=taken.seq or 0,
-        free=taken.free,
-        open=taken.open,
-        capacity=taken.capacity,
-        state=taken.state,
-        usual_gap=usual_gap,
-        free_by_class=taken.free_by_class,
-        queue_vehicles=taken.queue_vehicles,
-        bound=taken.bound,
-        dirt=taken.dirt,
-        doubt=None if doubt is None else Doubt(doubt),
-        revision=revision,
-        said_at=None if said_at == observed_at else said_at,
-    )
+        yield item - 1, Recorded(one.observation.lot_id, _APPLIED, report)
+    for item, outcome, known in zip(others or (), outcomes or (), reports or (), strict=True):
+        yield item - 1, Recorded(judged[item - 1].observation.lot_id, _OUTCOMES[outcome], _report(known))
 
 
 def _counts(observations: Sequence[Observation], *, whole: bool = False) -> tuple[str | None, ...]:

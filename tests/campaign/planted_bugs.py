@@ -13,6 +13,7 @@ _LEDGER = "bowei/records/migrations/0001_ledger.sql"
 _PROMISING = "bowei/records/migrations/0002_promising.sql"
 _CHOOSING = "bowei/records/migrations/0012_choosing.sql"
 _BELIEF = "bowei/records/migrations/0006_belief.sql"
+_RECORDING = "bowei/records/migrations/0014_recording.sql"
 _HOLDING = "bowei/records/postgres_holding.py"
 _CONNECTING = "bowei/records/connecting.py"
 
@@ -112,7 +113,13 @@ PLANTED_BUGS = (
         "no_version_check",
         "the copy takes whatever is written last, newer or not",
         "campaign",
-        (Change("bowei/livestate/scripts/set_if_newer.lua", "if there and there >= ARGV[1] then", "if false then"),),
+        (
+            Change(
+                "bowei/livestate/scripts/set_if_newer.lua",
+                "if not there or string.sub(there, 1, width) < string.sub(value, 1, width) then",
+                "if true then",
+            ),
+        ),
     ),
     PlantedBug(
         "no_rebuild",
@@ -213,7 +220,7 @@ PLANTED_BUGS = (
         "campaign",
         (
             Change(
-                _BELIEF,
+                _RECORDING,
                 "WHERE (excluded.observed_at, excluded.seq) > (r.observed_at, r.seq)\n",
                 "WHERE true OR (excluded.observed_at, excluded.seq) > (r.observed_at, r.seq)\n",
             ),

@@ -36,7 +36,7 @@ async def watch_copy(machines: Machines, history: History, stop: asyncio.Event) 
             ) as redis:
                 identity = named(await redis.info("server") | await redis.info("replication"))
                 marks = await redis.mget(keys.COPIED_SEEN, keys.COPIED_PROMISED)
-                orders = [await redis.hget(keys.seen(LotId(plan.lot_id)), "order") for plan in LOTS]
+                values = await redis.mget(keys.seen(LotId(plan.lot_id)) for plan in LOTS)
         except (RedisError, OSError, RuntimeError):
             continue  # a RuntimeError is uvloop's word for a connection that closed meanwhile
         if flushed != sum(fault.kind == "redis_flushed" for fault in history.faults):
@@ -45,8 +45,8 @@ async def watch_copy(machines: Machines, history: History, stop: asyncio.Event) 
             history.whole_at_s.append(time.time())
         if of_server != (server := (identity, flushed)):
             of_server, newest = server, {}
-        for plan, found in zip(LOTS, orders, strict=True):
-            order = "" if found is None else str(found)
+        for plan, found in zip(LOTS, values, strict=True):
+            order = "" if found is None else str(found).partition(" ")[0]
             if order and order < newest.get(plan.lot_id, ""):
                 history.violated("copy_went_back", f"{plan.lot_id}: {order} after {newest[plan.lot_id]}")
             newest[plan.lot_id] = order or newest.get(plan.lot_id, "")

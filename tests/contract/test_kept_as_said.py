@@ -12,7 +12,7 @@ from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import RAW_MOST, Bound, LotState, Observation, Passage, PassageKind
 from bowei.records.postgres_reporting import PostgresReportJournal
 from bowei.records.reporting import Judged
-from tests.contract.block import MALL, MONDAY_9H, OFFICE, SOURCE, Block
+from tests.contract.block import MALL, MONDAY_9H, SOURCE, Block
 from tests.contract.stores import empty, postgres_stores
 
 
@@ -100,27 +100,9 @@ async def test_a_passage_is_kept_with_how_the_car_parks(journal: asyncpg.Pool) -
     assert [tuple(row) for row in rows] == [("p-False", False), ("p-True", True)]
 
 
-async def test_the_functions_of_the_release_before_still_record(journal: asyncpg.Pool) -> None:
-    """While a city is updated, its old processes go on: what they don't say is exact, clean and not doubted."""
-    said = Observation(MALL, MONDAY_9H, SOURCE, seq=3, free=30, bound=Bound.AT_LEAST, dirt=frozenset({Dirt.AT_LEAST}))
-    await PostgresReportJournal(journal).record([Judged(said)])
-    row = await journal.fetchrow(
-        "SELECT * FROM bowei.record_observations($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb[], $10, $11)",
-        [MALL, OFFICE],
-        [MONDAY_9H + timedelta(seconds=1)] * 2,
-        [None, None],
-        [SOURCE, SOURCE],
-        [None, None],
-        [None, None],
-        [20, 5],
-        ["open", "open"],
-        ["{}", "{}"],
-        [None, None],
-        [None, None],
-    )
-    assert row is not None
-    assert (row["outcome"], row["report"]["free"], row["report"]["bound"]) == ("applied", 20, "exact")
-    assert (row["report"]["dirt"], row["report"]["said_at"], row["report"]["doubt"]) == ([], None, None)
+async def test_the_functions_of_the_release_before_still_record_cars(journal: asyncpg.Pool) -> None:
+    """While a city is updated, its old processes go on: a car is not a shared one unless they say so."""
+    await PostgresReportJournal(journal).record([Judged(Observation(MALL, MONDAY_9H, SOURCE, seq=3, free=20))])
     row = await journal.fetchrow(
         "SELECT * FROM bowei.record_passage($1, $2, $3, $4, $5, $6, $7)",
         MALL,

@@ -260,17 +260,17 @@ FORBIDDEN: list[tuple[str, ...]] = [
     ("GET", "v1:another-program-s"),
     ("PUBLISH", "another-channel", "lots"),
 ]
-NOT_ITS_OWN = {
+NOT_ITS_OWN: dict[User, list[tuple[str, ...]]] = {
     INGEST: [
-        ("HSET", keys.promised(MALL), "order", "9"),
+        ("SET", keys.promised(MALL), "9 {}"),
         ("SET", keys.DIRECTORY, "x"),
         ("SET", keys.COPIED_PROMISED, "x"),
         ("GET", keys.DIRECTORY),
         ("SUBSCRIBE", keys.CHANGES),
     ],
-    ROUTING: [("HSET", keys.seen(MALL), "order", "9"), ("SET", keys.COPIED_SEEN, "x")],
+    ROUTING: [("SET", keys.seen(MALL), "9 {}"), ("SET", keys.COPIED_SEEN, "x")],
     AVAILABILITY: [
-        ("HSET", keys.seen(MALL), "order", "9"),
+        ("SET", keys.seen(MALL), "9 {}"),
         ("SET", keys.DIRECTORY, "x"),
         ("EVAL", "return redis.call('SET', KEYS[1], 'x')", "1", keys.DIRECTORY),
         ("PUBLISH", keys.CHANGES, "directory"),
