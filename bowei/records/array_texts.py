@@ -17,11 +17,6 @@ def array_of_integers(values: Iterable[int | None]) -> str:
     return "{" + ",".join(["NULL" if one is None else str(one) for one in values]) + "}"
 
 
-def array_of_booleans(values: Iterable[bool]) -> str:
-    """Write an array of truths."""
-    return "{" + ",".join(["t" if one else "f" for one in values]) + "}"
-
-
 def array_of_instants(values: Iterable[datetime]) -> str:
     """Write an array of aware instants."""
     return "{" + ",".join([f'"{one.isoformat()}"' for one in values]) + "}"

@@ -1,9 +1,11 @@
 """The journal in Postgres: reports that arrive together are recorded by one commit (migrations/0014)."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import repeat
+from typing import TypeVar
 
 import asyncpg
 import msgspec
@@ -13,28 +15,20 @@ from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState, Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
-from bowei.records.array_texts import array_of_booleans, array_of_instants, array_of_integers, array_of_texts
+from bowei.records.array_texts import array_of_instants, array_of_integers, array_of_texts
 from bowei.records.connecting import Borrow, acquired, kept, translated
 from bowei.records.group_commit import Commit, GroupCommit
 from bowei.records.reporting import Judged, Recorded, ReportJournal
 
+_Value = TypeVar("_Value")
 _TIMEOUT_S = 5.0
 _RECORD = """
     SELECT * FROM bowei.record_observations(
-        lots => $1::text::text[], observed => $2::text::timestamptz[], said_at => $3::text::timestamptz[],
-        seqs => $4::text::bigint[], sources => $5::text::text[],
-        capacities => $6::text::integer[], opens => $7::text::integer[], frees => $8::text::integer[],
-        bounds => $9::text::text[], states => $10::text::text[], by_class => $11::text::jsonb[],
-        queues => $12::text::integer[],
-        said_capacities => $13::text::integer[], said_opens => $14::text::integer[], said_frees => $15::text::integer[],
-        said_bounds => $16::text::text[], said_states => $17::text::text[], said_by_class => $18::text::jsonb[],
-        said_queues => $19::text::integer[], said_occupied => $20::text::integer[], methods => $21::text::text[],
-        resets => $22::text::boolean[], dirts => $23::text::text[], raws => $24::text::text[],
-        doubts => $25::text::text[], codes => $26::text::text[])
+        lots => $1::text::text[], observed => $2::text::timestamptz[], seqs => $3::text::bigint[],
+        sources => $4::text::text[], capacities => $5::text::integer[], opens => $6::text::integer[],
+        frees => $7::text::integer[], states => $8::text::text[], more => $9::text::jsonb[], codes => $10::text::text[])
 """
-_COUNTS = 7
-"""How many arrays say what was counted."""
-_EXACT = Bound.EXACT
+_OPEN, _EXACT = LotState.OPEN, Bound.EXACT
 _ITEMS_AT_ONCE = 1_000
 _ITEMS_WAITING = 40_000
 _BY_CLASS = msgspec.json.Decoder(dict[SpaceClass, int])
@@ -178,88 +172,108 @@ async def _record_round(
     answers: list[Recorded | None],
 ) -> None:
     judged = [flat[position] for position in positions]
-    said = [one.observation for one in judged]
     taken = [one.taken for one in judged]
-    as_said = all(one is other for one, other in zip(said, taken, strict=True))
-    nothing = (None,) * _COUNTS
     row = await connection.fetchrow(
         _RECORD,
-        array_of_texts([one.lot_id for one in said]),
+        array_of_texts([one.lot_id for one in taken]),
         array_of_instants([one.observed_at for one in taken]),
-        None if as_said else array_of_instants([one.observed_at for one in said]),
-        _integers([one.seq for one in said]),
-        array_of_texts([one.source_id for one in said]),
-        *_counts(taken),
-        *(nothing if as_said else _counts(said, whole=True)),
-        _integers([one.occupied for one in said]),
-        _texts([one.method for one in said]),
-        array_of_booleans([one.reset for one in said]) if any(one.reset for one in said) else None,
-        _texts([f"{{{','.join(sorted(one.dirt))}}}" if one.dirt else None for one in taken]),
-        _texts([None if one.raw is None else _text(one.raw) for one in said]),
-        _texts([_name(one.doubt) for one in judged]),
-        _texts([one.code for one in judged]),
+        _unless_none(array_of_integers, [one.seq for one in taken]),
+        array_of_texts([one.source_id for one in taken]),
+        array_of_integers([one.capacity for one in taken]),
+        array_of_integers([one.open for one in taken]),
+        array_of_integers([one.free for one in taken]),
+        _unless_none(array_of_texts, [None if one.state is _OPEN else one.state.value for one in taken]),
+        _unless_none(array_of_texts, [_more(one) for one in judged]),
+        _unless_none(array_of_texts, [one.code for one in judged]),
         timeout=_TIMEOUT_S,
     )
     assert row is not None  # noqa: S101 (the function always gives one row)
-    for position, became in _became(judged, row):
-        answers[positions[position]] = became
+    of_lot = {one.observation.lot_id: (position, one) for position, one in zip(positions, judged, strict=True)}
+    added = zip(row["usual_gaps"] or (), row["doubts"] or repeat(None), row["revisions"] or repeat(0), strict=False)
+    for lot_id, (usual_gap, doubt, revision) in zip(row["applied"] or (), added, strict=True):
+        position, one = of_lot[lot_id]
+        report = _applied(one, row["latest"], row["received_at"], usual_gap, doubt, revision)
+        answers[position] = Recorded(lot_id, _APPLIED, report)
+    for lot_id, outcome, known in zip(row["others"] or (), row["outcomes"] or (), row["reports"] or (), strict=True):
+        answers[of_lot[lot_id][0]] = Recorded(lot_id, _OUTCOMES[outcome], _report(known))
 
 
-def _became(judged: Sequence[Judged], row: asyncpg.Record) -> Iterator[tuple[int, Recorded]]:
-    """Give what became of each, with its place."""
-    received_at, applied, gaps, observed, doubted, revisions, others, outcomes, reports = row
-    for number, item in enumerate(applied or ()):
-        one = judged[item - 1]
-        taken, said_at = one.taken, one.observation.observed_at
-        observed_at = taken.observed_at if observed is None else observed[item - 1]
-        # The report that an applied observation has become: the record says only what it added.
-        report = Report(
-            observed_at=observed_at,
-            received_at=received_at,
-            seq=taken.seq or 0,
-            free=taken.free,
-            open=taken.open,
-            capacity=taken.capacity,
-            state=taken.state,
-            usual_gap=gaps[number],
-            free_by_class=taken.free_by_class,
-            queue_vehicles=taken.queue_vehicles,
-            bound=taken.bound,
-            dirt=taken.dirt,
-            doubt=None if doubted is None or doubted[number] is None else Doubt(doubted[number]),
-            revision=0 if revisions is None else revisions[number],
-            said_at=None if said_at == observed_at else said_at,
-        )
-        yield item - 1, Recorded(one.observation.lot_id, _APPLIED, report)
-    for item, outcome, known in zip(others or (), outcomes or (), reports or (), strict=True):
-        yield item - 1, Recorded(judged[item - 1].observation.lot_id, _OUTCOMES[outcome], _report(known))
-
-
-def _counts(observations: Sequence[Observation], *, whole: bool = False) -> tuple[str | None, ...]:
-    """Write what was counted; `whole`: what nobody says too, as it is of those who say less than is believed."""
-    integers, texts = (array_of_integers, array_of_texts) if whole else (_integers, _texts)
-    bounded = whole or any(one.bound is not _EXACT for one in observations)
-    return (
-        array_of_integers([one.capacity for one in observations]),
-        array_of_integers([one.open for one in observations]),
-        array_of_integers([one.free for one in observations]),
-        array_of_texts([one.bound.value for one in observations]) if bounded else None,
-        array_of_texts([one.state.value for one in observations]),
-        texts([_json(one.free_by_class) for one in observations]),
-        integers([one.queue_vehicles for one in observations]),
+def _applied(
+    judged: Judged, latest: datetime, received_at: datetime, usual_gap: timedelta, doubt: str | None, revision: int
+) -> Report:
+    """Give the report that an applied observation has become: the record says only what it added."""
+    taken, said_at = judged.taken, judged.observation.observed_at
+    observed_at = min(taken.observed_at, latest)
+    return Report(
+        observed_at=observed_at,
+        received_at=received_at,
+        seq=taken.seq or 0,
+        free=taken.free,
+        open=taken.open,
+        capacity=taken.capacity,
+        state=taken.state,
+        usual_gap=usual_gap,
+        free_by_class=taken.free_by_class,
+        queue_vehicles=taken.queue_vehicles,
+        bound=taken.bound,
+        dirt=taken.dirt,
+        doubt=None if doubt is None else Doubt(doubt),
+        revision=revision,
+        said_at=None if said_at == observed_at else said_at,
     )
 
 
-def _integers(values: Sequence[int | None]) -> str | None:
-    return None if values.count(None) == len(values) else array_of_integers(values)
+def _unless_none(write: Callable[[Sequence[_Value | None]], str], values: Sequence[_Value | None]) -> str | None:
+    return None if values.count(None) == len(values) else write(values)
 
 
-def _texts(values: Sequence[str | None]) -> str | None:
-    return None if values.count(None) == len(values) else array_of_texts(values)
+def _more(judged: Judged) -> str | None:
+    """Write what few reports say, as JSON; None of those that say no more than their counts."""
+    said, taken = judged.observation, judged.taken
+    if taken is said and judged.doubt is None and _counts_only(said):
+        return None
+    more = _says(
+        _more_counts(taken),
+        reset=said.reset or None,
+        dirt=f"{{{','.join(sorted(taken.dirt))}}}" if taken.dirt else None,
+        doubt=judged.doubt,
+        said_at=None if said.observed_at == taken.observed_at else said.observed_at,
+        occupied=said.occupied,
+        method=said.method,
+        raw=None if said.raw is None else _text(said.raw),
+    )
+    if taken is not said:
+        more["said"] = _says(
+            _more_counts(said), capacity=said.capacity, open=said.open, free=said.free, state=said.state
+        )
+    return msgspec.json.encode(more).decode()
 
 
-def _json(by_class: Mapping[SpaceClass, int]) -> str | None:
-    return msgspec.json.encode(by_class).decode() if by_class else None
+def _counts_only(said: Observation) -> bool:
+    return (
+        said.bound is _EXACT
+        and not said.free_by_class
+        and said.queue_vehicles is None
+        and not said.reset
+        and not said.dirt
+        and said.occupied is None
+        and said.method is None
+        and said.raw is None
+    )
+
+
+def _more_counts(said: Observation) -> dict[str, object]:
+    return _says(
+        {},
+        bound=None if said.bound is _EXACT else said.bound,
+        by_class=said.free_by_class or None,
+        queue=said.queue_vehicles,
+    )
+
+
+def _says(already: dict[str, object], **values: object) -> dict[str, object]:
+    """Add the values that there are."""
+    return already | {name: value for name, value in values.items() if value is not None}
 
 
 def _name(doubt: Doubt | None) -> str | None:
