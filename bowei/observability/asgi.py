@@ -13,7 +13,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,12 +27,12 @@ _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVENT_STREAM = "text/event-stream"
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-}
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 """Set where the endpoint did not set its own."""
 
 
@@ -119,12 +119,12 @@ def _decorated(send: Send, own_id: str, answer: _Answer, request_headers: Header
     async def decorated(message: Message) -> None:
         if message["type"] == "http.response.start":
             answer.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-ID"] = own_id
-            for name, value in _SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+            headers = [*message.get("headers", ()), (b"x-request-id", own_id.encode())]
+            own = {name for name, _ in headers}
+            headers += [(name, value) for name, value in _SECURITY_HEADERS if name not in own]
             if answer.status == 413 or "expect" in request_headers:
-                headers["Connection"] = "close"  # what is left of the body is not read
+                headers.append((b"connection", b"close"))  # what is left of the body is not read
+            message["headers"] = headers
         await send(message)
 
     return decorated

@@ -44,7 +44,7 @@ from services.ingest.measures import Measures
 from services.ingest.mqtt.assembling import ListenerParts, listeners
 from services.ingest.native import api as native_api
 from services.ingest.native.describing import describe
-from services.ingest.native.direct import answer_directly
+from services.ingest.native.direct import Direct
 from services.ingest.noting import Notes
 from services.ingest.parkapi import api as parkapi_api
 from services.ingest.pulling.assembling import pullings_of
@@ -105,13 +105,13 @@ def assemble(open_wiring: OpensWiring, *, citybrain: bool, pushes: Pushes | None
         **fieldmaps_api.limits_of(pushes),
     }
     rules = RequestRules(by_prefix=limits)
+    app.add_middleware(Direct, endpoints=native_api.DIRECT, failures=PROBLEM_CODES)
     metrics = install_http(app, service="ingest", failures=PROBLEM_CODES, rules=rules)
     measures = Measures(metrics.registry)
     app.include_router(native_api.router)
     app.include_router(datex2_api.router)
     app.include_router(parkapi_api.router)
     app.include_router(lorawan_api.router)
-    answer_directly(app, native_api.DIRECT)
     if citybrain:
         app.include_router(citybrain_api.router)
     if pushes.by_address:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SourceId
@@ -13,6 +13,7 @@ from bowei.domain.observations import Verdict
 from services.ingest.admitting import Admission
 from services.ingest.forecast_measures import ForecastMeasures
 from services.ingest.history_measures import HistoryMeasures
+from services.ingest.lags import Lags
 from services.ingest.mqtt.measures import MqttMeasures
 from services.ingest.pulling.measures import PullMeasures
 from services.ingest.quality_measures import QualityMeasures
@@ -80,11 +81,11 @@ class Measures:
             ("code",),
             registry=registry,
         )
-        self._lag = Histogram(
+        self._lag = Lags(
             "bowei_ingest_lag_seconds",
             "How long after it was observed was a report received?",
-            buckets=_LAG_BUCKETS_S,
-            registry=registry,
+            _LAG_BUCKETS_S,
+            registry,
         )
         self.clock_skew = Gauge(
             "bowei_clock_skew_seconds",
@@ -138,22 +139,21 @@ class Measures:
         for dirt in verdict.belief.dirt if verdict.belief is not None else ():
             self._dirt.labels(way, dirt).inc()
         if observed_at is not None:
-            self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
+            self._lag.observe_all([max(0.0, (received_at - observed_at).total_seconds())])
 
     def observed_all(
         self, way: Way, verdicts: Sequence[Verdict], observed: Sequence[datetime], received_at: datetime
     ) -> None:
         """Count observations that were received together, and could all be read."""
-        for (outcome, code), count in Counts((one.outcome, one.code) for one in verdicts).items():
+        for outcome, count in Counts([one.outcome.value for one in verdicts]).items():
             self._observations.labels(way, outcome).inc(count)
-            if code is not None:
-                self._doubts.labels(way, code).inc(count)
+        for code, count in Counts([one.code for one in verdicts if one.code is not None]).items():
+            self._doubts.labels(way, code).inc(count)
         for dirt, count in Counts(
-            dirt for one in verdicts if one.belief is not None for dirt in one.belief.dirt
+            [dirt for one in verdicts if one.belief is not None for dirt in one.belief.dirt]
         ).items():
             self._dirt.labels(way, dirt).inc(count)
-        for observed_at in observed:
-            self._lag.observe(max(0.0, (received_at - observed_at).total_seconds()))
+        self._lag.observe_all([max(0.0, (received_at - observed_at).total_seconds()) for observed_at in observed])
 
     def passed(self, way: Way, verdict: Verdict) -> None:
         """Count one passage."""

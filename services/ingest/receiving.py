@@ -35,11 +35,9 @@ REMEMBER_PAUSE_S = 1.0
 """The same of the record, which is read once for what lots said last."""
 
 _PASSAGES_AT_ONCE = 4
-_SHOWN_AFTER = frozenset({Outcome.APPLIED, Outcome.DUPLICATE, Outcome.QUARANTINED})
-"""A duplicate is shown too: the first attempt may have been committed and cut off before it was shown. With a report
-that is not believed, the last good one is shown again, and says why it still stands."""
-
-_REJECTED = Outcome.REJECTED
+_STALE, _REJECTED = Outcome.STALE, Outcome.REJECTED
+"""After all else the newest report is shown. A duplicate's first attempt may have been committed and cut off before.
+With a report that is not believed, the last good one is shown again, and says why it still stands."""
 
 _log = logging.getLogger(__name__)
 
@@ -80,15 +78,19 @@ class Receiving:
         self, said: Sequence[Observation], *, capacity_of: Callable[[LotId], int], way: Way
     ) -> list[Verdict]:
         """Take in observations, in the order given; one verdict each. `capacity_of` gives the registered capacity."""
-        now = await self._now(one.observed_at for one in said)
+        now = await self._now([one.observed_at for one in said])
         await self._remember()
-        verdicts = [self._judge(one, capacity_of(one.lot_id), now) for one in said]
-        kept = [place for place, verdict in enumerate(verdicts) if verdict.outcome is not _REJECTED]
+        last, verdicts, kept = self._last or {}, [], []
+        for one in said:
+            facts = self._facts_of(one.lot_id)
+            known = Known(capacity_of(one.lot_id), now, facts, last.get(one.lot_id), self._claims.get(one.lot_id))
+            verdicts.append(verdict := judge(one, known))
+            if verdict.outcome is not _REJECTED:
+                self._note_claim(one, known)
+                kept.append(Judged(one, verdict.code, verdict.belief, facts.doubt))
         if kept:
-            recorded = await self._record([self._judged(said[place], verdicts[place]) for place in kept])
-            for place, became in zip(kept, recorded, strict=True):
-                if became.outcome is not verdicts[place].outcome:
-                    verdicts[place] = replace(verdicts[place], outcome=became.outcome)
+            recorded = iter(await self._record(kept))
+            verdicts = [one if one.outcome is _REJECTED else _became(one, next(recorded)) for one in verdicts]
         self._measures.observed_all(way, verdicts, [one.observed_at for one in said], now)
         return verdicts
 
@@ -151,21 +153,10 @@ class Receiving:
         except StoreFailure as failure:
             _log.warning("reports_not_remembered", extra={"cause": type(failure).__name__})
 
-    def _judge(self, said: Observation, capacity: int, now: datetime) -> Verdict:
-        facts, last = self._facts_of(said.lot_id), (self._last or {}).get(said.lot_id)
-        claim = self._claims.get(said.lot_id)
-        verdict = judge(said, Known(capacity, now, facts, last, claim))
-        claim = claimed(said, claim, now)
-        if claim is not None and verdict.outcome is not Outcome.REJECTED:
+    def _note_claim(self, said: Observation, known: Known) -> None:
+        claim = claimed(said, known.claim, known.now)
+        if claim is not None:
             self._claims[said.lot_id] = claim
-        return verdict
-
-    def _judged(self, said: Observation, verdict: Verdict) -> Judged:
-        return Judged(said, verdict.code, verdict.belief, self._facts_of(said.lot_id).doubt)
-
-    def _keep(self, lot_id: LotId, report: Report) -> None:
-        if self._last is not None:
-            keep_newest(self._last, lot_id, report)
 
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:
@@ -200,9 +191,10 @@ class Receiving:
     async def _show_recorded(self, recorded: Iterable[Recorded]) -> None:
         newest: dict[LotId, Report] = {}
         for one in recorded:
-            if one.report is None or one.outcome not in _SHOWN_AFTER:
+            if one.report is None or one.outcome is _STALE:
                 continue
-            self._keep(one.lot_id, one.report)
+            if self._last is not None:
+                keep_newest(self._last, one.lot_id, one.report)
             keep_newest(newest, one.lot_id, one.report)
         await self._show(newest)
 
@@ -231,6 +223,10 @@ class Receiving:
     def _missed_showing(self) -> None:
         self._measures.show_failures.inc()
         self._copy_again()
+
+
+def _became(verdict: Verdict, recorded: Recorded) -> Verdict:
+    return verdict if recorded.outcome is verdict.outcome else replace(verdict, outcome=recorded.outcome)
 
 
 def _unrecorded(judged: Judged, last: Report | None, now: datetime) -> Report:

@@ -51,7 +51,7 @@ class ShowingTogether:
 def keep_newest(newest: dict[LotId, Report], lot_id: LotId, report: Report) -> None:
     """Put a report among the newest of each lot, unless there is a newer one."""
     before = newest.get(lot_id)
-    if before is None or _order(report) >= _order(before):
+    if before is None or report.observed_at > before.observed_at or _order(report) >= _order(before):
         newest[lot_id] = report
 
 

@@ -40,7 +40,7 @@ class Sealings:
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """A source, and its lots by every name that it may call them: its own code, or the lot's id."""
+    """A source, and its registered lots by every name that it may call them: its own code, or the lot's id."""
 
     source: Source
     lots: Mapping[str, LotId]
@@ -58,8 +58,7 @@ class Registered:
 
     def find_lot(self, reporter: Reporter, name: str) -> LotId | None:
         """Give the lot that a reporter means, if it may report for it."""
-        lot_id = reporter.lots.get(name)
-        return lot_id if lot_id in self.directory.lots else None
+        return reporter.lots.get(name)
 
     def why_not(self, name: str) -> str:
         """Give the code of why nobody's lot was found by this name."""
@@ -135,7 +134,7 @@ class Sources:
         self, registered: Registered, reporter: Reporter, names: Iterable[str]
     ) -> tuple[Registered, Reporter]:
         """Give a younger reading if one of these lots is not in this one: it may just have been registered."""
-        if all(registered.find_lot(reporter, name) is not None for name in names):
+        if reporter.lots.keys() >= set(names):
             return registered, reporter
         registered = await self.registered(missed=True)
         return registered, registered.by_id.get(reporter.source.source_id, reporter)
@@ -200,7 +199,7 @@ def _with_key(registered: Registered, digest: bytes) -> Reporter | None:
 
 
 def _registered(directory: Directory, sources: Sequence[Source], sealings: Sealings) -> Registered:
-    reporters = [Reporter(source, MappingProxyType(_names(source))) for source in sources]
+    reporters = [Reporter(source, MappingProxyType(_names(source, directory))) for source in sources]
     clients = [
         client for source in sources if (client := _client(source, source.source_id in sealings.access_ids)) is not None
     ]
@@ -214,8 +213,8 @@ def _registered(directory: Directory, sources: Sequence[Source], sealings: Seali
     )
 
 
-def _names(source: Source) -> dict[str, LotId]:
-    by_code = dict(source.lots)
+def _names(source: Source, directory: Directory) -> dict[str, LotId]:
+    by_code = {code: lot_id for code, lot_id in source.lots if lot_id in directory.lots}
     return by_code | {lot_id: lot_id for lot_id in by_code.values()}
 
 

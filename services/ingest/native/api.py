@@ -53,7 +53,8 @@ router = APIRouter(prefix="/v1", tags=["reports"])
 _OBSERVATIONS = BatchReader(ObservationItem)
 _PASSAGES = BatchReader(PassageItem)
 _HEARTBEATS = BatchReader(HeartbeatItem)
-_ACCEPTED = frozenset({Outcome.APPLIED, Outcome.STALE, Outcome.DUPLICATE})
+_REJECTED, _QUARANTINED = Outcome.REJECTED, Outcome.QUARANTINED
+"""All else is part of the record."""
 
 Item = TypeVar("Item", ObservationItem, PassageItem, HeartbeatItem)
 Meant = TypeVar("Meant", Observation, Passage, Heartbeat)
@@ -79,11 +80,12 @@ async def report_observations(request: Request, wired: Wired) -> Response:
         verdicts = await wired.receiving.observations(
             [one for one in meant if not isinstance(one, Unread)], capacity_of=registered.capacity_of, way=Way.NATIVE
         )
-        received_at = wired.clock.now()
-        for one in meant:
-            if isinstance(one, Unread):
-                wired.measures.observed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code), None, received_at)
-        await _keep_unknown(read, meant, reporter, wired)
+        if len(verdicts) < len(meant):
+            received_at = wired.clock.now()
+            for one in meant:
+                if isinstance(one, Unread):
+                    wired.measures.observed(Way.NATIVE, Verdict(Outcome.REJECTED, one.code), None, received_at)
+            await _keep_unknown(read, meant, reporter, wired)
         return _answer(read, meant, verdicts)
 
 
@@ -206,7 +208,7 @@ def _answer(read: Sequence[Item | Unread], meant: Sequence[Meant | Unread], verd
         one.to_result() if isinstance(one, Unread) else item_result(item, next(following))
         for item, one in zip(read, meant, strict=True)
     ]
-    accepted = sum(result.result in _ACCEPTED for result in results)
+    accepted = sum(result.result is not _REJECTED and result.result is not _QUARANTINED for result in results)
     return Response(msgspec.json.encode(BatchResult(accepted, results)), media_type="application/json")
 
 

@@ -263,4 +263,6 @@ def instant_of(stated: datetime) -> datetime | str:
         return "naive_time"
     if stated.year < _EARLIEST_YEAR:
         return "out_of_range"
-    return "future_time" if stated.year > _LATEST_YEAR else stated.astimezone(UTC)
+    if stated.year > _LATEST_YEAR:
+        return "future_time"
+    return stated if stated.tzinfo is UTC else stated.astimezone(UTC)
