@@ -18,7 +18,6 @@ import uvloop
 
 from loadtests.city import LOTS, LOTS_OF_A_SOURCE, key_of, lot_id
 
-_MOST_CONNECTIONS = 300
 _LAST_ANSWERS_S = 15.0
 
 
@@ -28,6 +27,7 @@ class Phase(msgspec.Struct, frozen=True):
     seconds: float
     per_s: float
     source: int | None = None
+    per_request: int = 20
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -35,11 +35,15 @@ class Plan(msgspec.Struct, frozen=True):
 
     port: int
     phases: list[Phase]
-    per_request: int = 20
+    connections: int = 300
+    """At most; a request that finds none waits here, and counts from when it was due."""
 
 
 class Sent(msgspec.Struct, array_like=True):
-    """One request: its place, when it was due, when it was answered, with which status, and each item's result."""
+    """One request: its place, when it was due, when it was answered, with which status, and each item's result.
+
+    Of a refusal: its code, and after how many seconds to come back.
+    """
 
     number: int
     source: int
@@ -48,6 +52,9 @@ class Sent(msgspec.Struct, array_like=True):
     answered_s: float
     status: int
     results: list[str]
+    items: int = 20
+    code: str = ""
+    retry_after_s: int = 0
 
 
 class Lateness(msgspec.Struct):
@@ -67,7 +74,12 @@ class _Answer(msgspec.Struct):
     results: list[_Result]
 
 
+class _Problem(msgspec.Struct):
+    code: str
+
+
 _ANSWERS = msgspec.json.Decoder(_Answer)
+_PROBLEMS = msgspec.json.Decoder(_Problem)
 
 
 class _Connection(asyncio.Protocol):
@@ -78,6 +90,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._body = b""
+        self._retry_after_s = 0
         self._sent: Sent | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -95,6 +108,11 @@ class _Connection(asyncio.Protocol):
         """Read the answer."""
         self._parser.feed_data(data)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Note when to come back."""
+        if name.lower() == b"retry-after":
+            self._retry_after_s = int(value)
+
     def on_body(self, body: bytes) -> None:
         """Collect it."""
         self._body += body
@@ -108,6 +126,9 @@ class _Connection(asyncio.Protocol):
             sent.status, sent.answered_s = status, time.time()
             if status == 200:
                 sent.results = [one.result for one in _ANSWERS.decode(body).results]
+            else:
+                sent.code, sent.retry_after_s = _PROBLEMS.decode(body).code, self._retry_after_s
+            self._retry_after_s = 0
         self._sender.ready(self)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -129,16 +150,16 @@ class Sender:
 
     async def run(self) -> None:
         """Send everything when it is due, and wait for the last answers."""
-        await asyncio.gather(*(self._open() for _ in range(50)))
+        await asyncio.gather(*(self._open() for _ in range(self._plan.connections)))
         due = time.time() + 0.5
         numbers = itertools.count()
-        turn = itertools.cycle(range(0, LOTS, self._plan.per_request))
+        turns = {phase.per_request: itertools.cycle(range(0, LOTS, phase.per_request)) for phase in self._plan.phases}
         for phase in self._plan.phases:
             of_source = itertools.cycle(
                 range(
                     (phase.source or 0) * LOTS_OF_A_SOURCE,
                     ((phase.source or 0) + 1) * LOTS_OF_A_SOURCE,
-                    self._plan.per_request,
+                    phase.per_request,
                 )
             )
             for _ in range(round(phase.seconds * phase.per_s)):
@@ -146,8 +167,9 @@ class Sender:
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
                 self.late_s.append(max(0.0, time.time() - due))
-                first_lot = next(turn if phase.source is None else of_source)
-                self._send(Sent(next(numbers), first_lot // LOTS_OF_A_SOURCE, first_lot, int(due * 1000), 0.0, 0, []))
+                first_lot = next(turns[phase.per_request] if phase.source is None else of_source)
+                source, due_ms = first_lot // LOTS_OF_A_SOURCE, int(due * 1000)
+                self._send(Sent(next(numbers), source, first_lot, due_ms, 0.0, 0, [], phase.per_request))
                 due += 1 / phase.per_s
         until = time.time() + _LAST_ANSWERS_S
         while any(not one.status for one in self.sent[-2000:]) and time.time() < until:  # noqa: ASYNC110 (of many)
@@ -172,13 +194,13 @@ class Sender:
             self._give(self._idle.pop(), sent)
             return
         self._waiting.append(sent)
-        if self._connections < _MOST_CONNECTIONS:
+        if self._connections < self._plan.connections:  # some were idle for too long
             task = asyncio.create_task(self._open())
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
 
     def _give(self, connection: _Connection, sent: Sent) -> None:
-        connection.send(sent, _request(sent, self._plan.per_request))
+        connection.send(sent, _request(sent))
 
     async def _open(self) -> None:
         self._connections += 1
@@ -188,13 +210,13 @@ class Sender:
             self._connections -= 1
 
 
-def _request(sent: Sent, per_request: int) -> bytes:
+def _request(sent: Sent) -> bytes:
     seconds, ms = divmod(sent.due_ms, 1000)
     at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"
     free = sent.number % 400
     items = ",".join(
         f'{{"lot_id":"{lot_id(sent.first_lot + place)}","observed_at":"{at}","capacity":500,"open":480,"free":{free}}}'
-        for place in range(per_request)
+        for place in range(sent.items)
     )
     body = f'{{"items":[{items}]}}'
     return (
