@@ -25,4 +25,5 @@ of its own (the caller says what time it is), no framework.
     gate          what the hospital's gate shows
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time
+    made_often    for values of which tens of thousands are made in a second
 """

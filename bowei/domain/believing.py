@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bowei.domain.dirt import Dirt, Doubt
+from bowei.domain.made_often import made_often
 from bowei.domain.observations import FUTURE_TOLERANCE, Bound, LotState, Observation, Outcome, Verdict
 from bowei.domain.offering import Report
 
@@ -52,6 +53,7 @@ NOTHING_LEARNED = LotFacts()
 _UNKNOWN, _EXACT = LotState.UNKNOWN, Bound.EXACT
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A capacity that a lot said, believed or not, and in which report, received when."""
@@ -75,6 +77,7 @@ def claimed(said: Observation, before: Claim | None, now: datetime) -> Claim | N
     return Claim(said.observed_at, now, said.capacity)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Known:
     """What a report is judged against. `last` is the last believed report, `claim` the last capacity that was said."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import LotId, SourceId, SpaceClass
+from bowei.domain.made_often import made_often
 
 FUTURE_TOLERANCE = timedelta(seconds=30)
 """How far a source's clock may run ahead of ours."""
@@ -46,6 +47,7 @@ class Bound(StrEnum):
     AT_MOST = "at_most"
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Observation:
     """One report about a lot: counts, time, source.
@@ -80,6 +82,7 @@ class Observation:
         return (self.observed_at, self.seq or 0)
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a report may be believed; `code` says why not, in the catalogue of `problems`."""

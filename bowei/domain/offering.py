@@ -13,9 +13,11 @@ from typing import NamedTuple
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness, believed_for, freshness, turns_at
 from bowei.domain.lots import SpaceClass
+from bowei.domain.made_often import made_often
 from bowei.domain.observations import Bound, LotState
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Report:
     """The newest believed report of a lot, with how often the lot usually reports."""

@@ -36,8 +36,8 @@ _SILENCE_S = 1.0
 _MOST_UNANSWERED = 2
 _MOST_PER_PIPELINE = 500
 _Decoded = TypeVar("_Decoded")
-_Shown = TypeVar("_Shown", Report, LotPromise)
-_Named = TypeVar("_Named", bound=str)
+_Shown = TypeVar("_Shown", bound=Report | LotPromise)
+_Item = TypeVar("_Item")
 _SET_IF_SAME = (resources.files("bowei.livestate") / "scripts" / "set_if_same.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER_SHA = hashlib.sha1(_SET_IF_NEWER.encode(), usedforsecurity=False).hexdigest()
@@ -199,10 +199,11 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         """Set each lot's value unless there is a newer one, and tell of its lot."""
         lifetime_ms = 0 if lifetime is None else lifetime // timedelta(milliseconds=1)
         for some in _chunks(shown):
-            arguments: list[Command] = [
-                (len(named), *map(key_of, named), lifetime_ms, *(value_of(shown[lot_id]) for lot_id in named))
-                for named in self._together(some)
-            ]
+            arguments: list[Command] = []
+            for lots in self._together(some):
+                named = [key_of(lot_id) for lot_id in lots]
+                values = [value_of(shown[lot_id]) for lot_id in lots]
+                arguments.append((len(named), *named, lifetime_ms, *values))
             await self._send_if_newer(arguments, _news_of(some))
 
     async def _send_if_newer(self, arguments: Sequence[Command], news: str) -> None:
@@ -224,7 +225,7 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         if unknown or not along:
             await self._publish(news)
 
-    def _together(self, named: Sequence[_Named]) -> Iterator[Sequence[_Named]]:
+    def _together(self, named: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
         """Part keys, or lots with a key each, into those that one command may have."""
         most = self._servers.keys_at_once
         return (named[first : first + most] for first in range(0, len(named), most))
@@ -304,7 +305,7 @@ def _translated() -> Iterator[None]:
         raise LiveStateAway(type(error).__name__) from error
 
 
-def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
     remaining = iter(items)
     while some := list(islice(remaining, _MOST_PER_PIPELINE)):
         yield some

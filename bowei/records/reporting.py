@@ -7,10 +7,12 @@ from typing import Protocol
 
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId
+from bowei.domain.made_often import made_often
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind
 from bowei.domain.offering import Report
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Judged:
     """An observation with our verdict: `code` says why it is not believed (None: it may be).
@@ -30,6 +32,7 @@ class Judged:
         return self.observation if self.belief is None else self.belief
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of one report, and the lot's newest believed report after it."""

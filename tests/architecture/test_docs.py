@@ -25,7 +25,7 @@ _NOT_OURS = {"LICENSE"}
 
 _LINES_MAX = 400
 _JUNK_DRAWERS = {"common", "utils", "util", "core", "helpers", "helper", "manager", "base", "shared", "impl", "misc"}
-_METRIC_MAKERS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum"}
+_METRIC_MAKERS = {"Counter", "Gauge", "Histogram", "Summary", "Info", "Enum", "Lags"}
 
 
 def _python_files(folders: Iterable[str] = _PYTHON) -> list[Path]:
