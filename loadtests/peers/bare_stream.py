@@ -41,7 +41,10 @@ class _Streams:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Follow for one client."""
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return  # somebody looked whether anybody listens
         asked = _LOTS.search(head)
         assert asked is not None
         changed: dict[str, str] = {}

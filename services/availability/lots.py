@@ -17,6 +17,7 @@ from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import HospitalId, Lot, SpaceClass
+from bowei.domain.made_often import made_often
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NO_POOL, LotPromise, Report, offered, pool_key
 
@@ -72,6 +73,7 @@ class Sharing:
     offered: int | None
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class LotStatus:
     """One lot, for as long as it shows the same."""

@@ -31,7 +31,7 @@ class Pace:
     """How often pictures are taken and when a copy counts as stale, in real seconds."""
 
     tick_s: float = 1.0
-    shortest_s: float = 0.1
+    shortest_s: float = 0.05
     stale_after_s: float = 10.0
 
 

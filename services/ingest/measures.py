@@ -145,7 +145,8 @@ class Measures:
         self, way: Way, verdicts: Sequence[Verdict], observed: Sequence[datetime], received_at: datetime
     ) -> None:
         """Count observations that were received together, and could all be read."""
-        for outcome, count in Counts([one.outcome.value for one in verdicts]).items():
+        # An enum's hash and `value` are calls into Python; `_value_` is what they give.
+        for outcome, count in Counts([one.outcome._value_ for one in verdicts]).items():
             self._observations.labels(way, outcome).inc(count)
         for code, count in Counts([one.code for one in verdicts if one.code is not None]).items():
             self._doubts.labels(way, code).inc(count)
