@@ -86,7 +86,8 @@ class Receiving:
             known = Known(capacity_of(one.lot_id), now, facts, last.get(one.lot_id), self._claims.get(one.lot_id))
             verdicts.append(verdict := judge(one, known))
             if verdict.outcome is not _REJECTED:
-                self._note_claim(one, known)
+                if (claim := claimed(one, known.claim, now)) is not None:
+                    self._claims[one.lot_id] = claim
                 kept.append(Judged(one, verdict.code, verdict.belief, facts.doubt))
         if kept:
             recorded = iter(await self._record(kept))
@@ -152,11 +153,6 @@ class Receiving:
             self._last = dict(await self._journal.reports())
         except StoreFailure as failure:
             _log.warning("reports_not_remembered", extra={"cause": type(failure).__name__})
-
-    def _note_claim(self, said: Observation, known: Known) -> None:
-        claim = claimed(said, known.claim, known.now)
-        if claim is not None:
-            self._claims[said.lot_id] = claim
 
     async def _record(self, judged: Sequence[Judged]) -> Sequence[Recorded]:
         try:

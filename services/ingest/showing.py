@@ -26,8 +26,11 @@ class ShowingTogether:
         Raises:
             LiveStateAway: they are not, or not all.
         """
-        for lot_id, report in reports.items():
-            keep_newest(self._next, lot_id, report)
+        if self._next:
+            for lot_id, report in reports.items():
+                keep_newest(self._next, lot_id, report)
+        else:
+            self._next.update(reports)
         if self._next_shown is None:
             self._next_shown = asyncio.get_running_loop().create_future()
         shown = self._next_shown
