@@ -153,6 +153,8 @@ class PostgresReportJournal(ReportJournal):
 
 def _rounds(flat: Sequence[Judged]) -> list[list[int]]:
     """Split into rounds in which each lot stands once, keeping each lot's order."""
+    if len({one.observation.lot_id for one in flat}) == len(flat):
+        return [list(range(len(flat)))]
     rounds: list[list[int]] = []
     times: dict[LotId, int] = {}
     for position, one in enumerate(flat):
@@ -183,26 +185,33 @@ async def _record_round(
         array_of_integers([one.open for one in taken]),
         array_of_integers([one.free for one in taken]),
         _unless_none(array_of_texts, [None if one.state is _OPEN else one.state.value for one in taken]),
-        _unless_none(array_of_texts, [_more(one) for one in judged]),
+        _unless_none(array_of_texts, [_more(one, what) for one, what in zip(judged, taken, strict=True)]),
         _unless_none(array_of_texts, [one.code for one in judged]),
         timeout=_TIMEOUT_S,
     )
     assert row is not None  # noqa: S101 (the function always gives one row)
-    of_lot = {one.observation.lot_id: (position, one) for position, one in zip(positions, judged, strict=True)}
+    of_lot = {what.lot_id: (position, one, what) for position, one, what in zip(positions, judged, taken, strict=True)}
     added = zip(row["usual_gaps"] or (), row["doubts"] or repeat(None), row["revisions"] or repeat(0), strict=False)
     for lot_id, (usual_gap, doubt, revision) in zip(row["applied"] or (), added, strict=True):
-        position, one = of_lot[lot_id]
-        report = _applied(one, row["latest"], row["received_at"], usual_gap, doubt, revision)
+        position, one, what = of_lot[lot_id]
+        report = _applied(
+            one.observation.observed_at, what, row["latest"], row["received_at"], usual_gap, doubt, revision
+        )
         answers[position] = Recorded(lot_id, _APPLIED, report)
     for lot_id, outcome, known in zip(row["others"] or (), row["outcomes"] or (), row["reports"] or (), strict=True):
         answers[of_lot[lot_id][0]] = Recorded(lot_id, _OUTCOMES[outcome], _report(known))
 
 
 def _applied(
-    judged: Judged, latest: datetime, received_at: datetime, usual_gap: timedelta, doubt: str | None, revision: int
+    said_at: datetime,
+    taken: Observation,
+    latest: datetime,
+    received_at: datetime,
+    usual_gap: timedelta,
+    doubt: str | None,
+    revision: int,
 ) -> Report:
     """Give the report that an applied observation has become: the record says only what it added."""
-    taken, said_at = judged.taken, judged.observation.observed_at
     observed_at = min(taken.observed_at, latest)
     return Report(
         observed_at=observed_at,
@@ -227,9 +236,9 @@ def _unless_none(write: Callable[[Sequence[_Value | None]], str], values: Sequen
     return None if values.count(None) == len(values) else write(values)
 
 
-def _more(judged: Judged) -> str | None:
+def _more(judged: Judged, taken: Observation) -> str | None:
     """Write what few reports say, as JSON; None of those that say no more than their counts."""
-    said, taken = judged.observation, judged.taken
+    said = judged.observation
     if taken is said and judged.doubt is None and _counts_only(said):
         return None
     more = _says(

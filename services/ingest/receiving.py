@@ -189,9 +189,10 @@ class Receiving:
         for one in recorded:
             if one.report is None or one.outcome is _STALE:
                 continue
-            if self._last is not None:
-                keep_newest(self._last, one.lot_id, one.report)
             keep_newest(newest, one.lot_id, one.report)
+        if self._last is not None:
+            for lot_id, report in newest.items():
+                keep_newest(self._last, lot_id, report)
         await self._show(newest)
 
     async def _show_unrecorded(self, believed: Sequence[Judged]) -> None:
