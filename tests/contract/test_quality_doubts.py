@@ -5,8 +5,10 @@ import pytest
 from bowei.domain.agreements import AgreementId
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotId, SourceId
+from bowei.domain.observations import Observation
 from bowei.domain.trust import TrustState
 from bowei.records.quality import Assessment
+from bowei.records.reporting import Judged
 from tests.contract.block import FIRST, MALL, MALL_FIRST, OFFICE, SOURCE, Block, a_lot, lending, on
 from tests.contract.test_quality import enrol, lot_of, state_of
 
@@ -30,6 +32,17 @@ async def test_a_first_report_is_doubted_though_nobody_said_so_with_it(block: Bl
     assert (first.doubt, first.revision) == (Doubt.PROBATION, 1)
     assert await block.granted_to(["one"], on(NEW_FIRST)) == []
     assert await block.granted_to(["two"], on(MALL_FIRST)) == ["two"]
+
+
+async def test_a_first_report_s_doubt_is_no_doubt_of_those_recorded_with_it(block: Block) -> None:
+    """Shows that what the ledger knows of one lot of a batch says nothing of the others."""
+    await register_new(block)
+    await block.pass_time(minutes=1)
+    lots = (OFFICE, NEW_LOT, MALL)
+    recorded = await block.journal.record([Judged(Observation(lot_id, block.now, SOURCE, free=4)) for lot_id in lots])
+    reports = [one.report for one in recorded]
+    assert [report and report.doubt for report in reports] == [None, Doubt.PROBATION, None]
+    assert [(await block.journal.reports())[lot_id] for lot_id in lots] == reports
 
 
 async def test_a_report_that_was_recorded_without_its_doubt_is_doubted_at_the_next_look(block: Block) -> None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import SpaceClass
-from bowei.domain.observations import Bound, LotState, Observation
+from bowei.domain.observations import Bound, LotState, Observation, Outcome
 from bowei.records.reporting import Judged
-from tests.contract.block import MALL, OFFICE, SOURCE, Block
+from tests.contract.block import MALL, OFFICE, OWN, SOURCE, Block
 
 SECOND = timedelta(seconds=1)
 
@@ -59,3 +59,28 @@ async def test_the_report_after_an_applied_one_is_the_one_on_record(block: Block
         assert report is not None
         assert report.received_at == block.now
         assert (await block.journal.reports())[MALL] == report
+
+
+async def test_what_became_of_each_of_a_batch_is_answered_in_its_place(block: Block) -> None:
+    """Shows that what is new, known, late and not believed may come together, and each has its own lot's report."""
+    before = {lot_id: (await block.report(lot_id, free=9, seq=5)).report for lot_id in (MALL, OFFICE, OWN)}
+    await block.pass_time(minutes=1)
+    known = before[OFFICE]
+    assert known is not None
+    said = [
+        Judged(Observation(OFFICE, known.observed_at, SOURCE, seq=5, free=9)),
+        Judged(Observation(MALL, block.now, SOURCE, seq=6, free=8)),
+        Judged(Observation(OWN, block.now, SOURCE, seq=7, free=999), "free_above_capacity"),
+    ]
+    recorded = await block.journal.record(said)
+    assert [(one.lot_id, one.outcome) for one in recorded] == [
+        (OFFICE, Outcome.DUPLICATE),
+        (MALL, Outcome.APPLIED),
+        (OWN, Outcome.QUARANTINED),
+    ]
+    reports = await block.journal.reports()
+    assert [one.report for one in recorded] == [reports[OFFICE], reports[MALL], reports[OWN]]
+    assert [reports[lot_id].free for lot_id in (OFFICE, MALL, OWN)] == [9, 8, 9]
+    assert reports[OWN].refused is Dirt.FREE_ABOVE_CAPACITY
+    late = await block.journal.record([Judged(Observation(OFFICE, known.observed_at - SECOND, SOURCE, free=3))])
+    assert [(one.outcome, one.report) for one in late] == [(Outcome.STALE, reports[OFFICE])]
