@@ -38,10 +38,10 @@ async def test_a_first_report_s_doubt_is_no_doubt_of_those_recorded_with_it(bloc
     """Shows that what the ledger knows of one lot of a batch says nothing of the others."""
     await register_new(block)
     await block.pass_time(minutes=1)
-    lots = (OFFICE, NEW_LOT, MALL)
+    lots = (NEW_LOT, OFFICE, MALL)
     recorded = await block.journal.record([Judged(Observation(lot_id, block.now, SOURCE, free=4)) for lot_id in lots])
     reports = [one.report for one in recorded]
-    assert [report and report.doubt for report in reports] == [None, Doubt.PROBATION, None]
+    assert [report and report.doubt for report in reports] == [Doubt.PROBATION, None, None]
     assert [(await block.journal.reports())[lot_id] for lot_id in lots] == reports
 
 
