@@ -8,8 +8,9 @@ from pathlib import Path
 from bowei.domain.trust import TrustRules
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
+from bowei.observability.operator_files import FileWrong
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
-from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
+from services.ingest.feeds_file import Feeds, read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, pushes_of
 from services.ingest.keeping import Retention
 from services.ingest.mqtt.assembling import BrokerFeed, brokers_of
@@ -91,7 +92,7 @@ def _feeds(environment: Environment) -> tuple[Feeds, Pushes, tuple[BrokerFeed, .
         feeds = read_feeds_file(Path(file), environment)
         pushes = pushes_of(feeds)
         brokers = brokers_of(feeds)
-    except FeedsFileWrong as wrong:
+    except FileWrong as wrong:
         raise WrongEnvironment(f"BOWEI_FEEDS names a file that can't be used.\n{wrong}") from wrong
     if faults := list(faults_of(feeds)):
         raise WrongEnvironment("\n".join(("BOWEI_FEEDS names a file that can't be used.", *faults)))

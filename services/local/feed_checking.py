@@ -8,8 +8,9 @@ import typer
 from bowei.domain.observations import Bound
 from bowei.domain.problems import FIELD_KINDS, KINDS, Refused
 from bowei.observability.environment import Environment
+from bowei.observability.operator_files import FileWrong
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
-from services.ingest.feeds_file import FeedsFileWrong, read_feeds_file
+from services.ingest.feeds_file import read_feeds_file
 from services.ingest.fieldmaps.field_map import FieldMap, FieldMapWrong
 from services.ingest.fieldmaps.pushing import pushes_of
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
@@ -27,7 +28,7 @@ def check_feeds(file: Path, sample: Path | None, lot: str | None, environment: E
             typer.echo(f"{len(feeds.feeds)} feeds; the file can be used.")
             return 0
         field_map = FieldMap.named(str(file), Path())
-    except (FeedsFileWrong, FieldMapWrong) as wrong:
+    except (FileWrong, FieldMapWrong) as wrong:
         typer.echo(str(wrong), err=True)
         return 1
     typer.echo(f"The map {field_map.name} can be used.")

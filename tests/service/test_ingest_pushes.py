@@ -13,9 +13,10 @@ import pytest
 from httpx2 import Response
 
 from bowei.observability.environment import Environment
+from bowei.observability.operator_files import FileWrong
 from bowei.records.failures import StoreAway
 from bowei.records.registering import SourceKind
-from services.ingest.feeds_file import FeedsFileWrong, read_feeds_file
+from services.ingest.feeds_file import read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources, pushes_of
 from tests.service.ingest_app import KEY, NOW, OTHER_KEY, IngestWorld, ingest, results
 
@@ -259,7 +260,7 @@ async def test_a_form_signed_by_a_sum_of_its_fields_is_read(tmp_path: Path) -> N
 )
 def test_a_feed_that_does_not_fit_its_map_stops_the_start(tmp_path: Path, a_map: str, feed: str, said: str) -> None:
     """Proves that an operator hears at start what would refuse every push."""
-    with pytest.raises(FeedsFileWrong) as refused:
+    with pytest.raises(FileWrong) as refused:
         pushes(tmp_path, a_map, feed)
     assert str(refused.value).startswith(said)
     assert SECRET not in str(refused.value)
@@ -284,5 +285,5 @@ def test_a_map_that_names_no_lot_needs_it_in_the_feed(tmp_path: Path) -> None:
         if fits:
             assert len(pushes_of(feeds).by_address) == 1
         else:
-            with pytest.raises(FeedsFileWrong, match="names no lot"):
+            with pytest.raises(FileWrong, match="names no lot"):
                 pushes_of(feeds)

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from bowei.observability.environment import Environment, WrongEnvironment
+from bowei.observability.operator_files import FileWrong
 from bowei.records.registering import SourceKind
-from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file, unheard_sources
+from services.ingest.feeds_file import Feeds, read_feeds_file, unheard_sources
 from services.ingest.fieldmaps.feed import PushFeed
 from services.ingest.settings import settings_from
 
@@ -69,7 +70,7 @@ def test_a_feed_says_who_comes_in_how_and_with_which_secret(tmp_path: Path) -> N
 )
 def test_what_is_wrong_is_named_with_its_fix_and_without_its_value(tmp_path: Path, feed: str, said: str) -> None:
     """Proves it for each field, and that a secret written by mistake is not shown."""
-    with pytest.raises(FeedsFileWrong) as refused:
+    with pytest.raises(FileWrong) as refused:
         read(tmp_path, feed)
     assert str(refused.value).startswith(said)
     assert "hunter" not in str(refused.value)
@@ -77,7 +78,7 @@ def test_what_is_wrong_is_named_with_its_fix_and_without_its_value(tmp_path: Pat
 
 def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     """Proves that an operator need not start once for each."""
-    with pytest.raises(FeedsFileWrong) as refused:
+    with pytest.raises(FileWrong) as refused:
         read(tmp_path, "source: east, way: push", "way: push, map: a, extra: 1")
     assert [line.split(":")[0] for line in str(refused.value).splitlines()] == [
         "feeds[0].map",
@@ -88,7 +89,7 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 
 def test_two_feeds_are_never_heard_at_one_address(tmp_path: Path) -> None:
     """Proves that nobody has to guess whose map counts; one source may well post to several addresses."""
-    with pytest.raises(FeedsFileWrong, match=r"feeds\[0\] and feeds\[1\] are heard at the same address"):
+    with pytest.raises(FileWrong, match=r"feeds\[0\] and feeds\[1\] are heard at the same address"):
         read(tmp_path, PUSH, PUSH)
     assert len(read(tmp_path, PUSH, f"{PUSH}, path: /api/leave").feeds) == 2
 
@@ -96,15 +97,15 @@ def test_two_feeds_are_never_heard_at_one_address(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "feeds", "[]", "feeds: {}", "feeds: [1]", "feeds: [", "\0", "feeds: &a []"])
 def test_what_is_no_feeds_file_is_refused_in_words(tmp_path: Path, text: str) -> None:
     """Proves that nothing but the one refusal comes out, whatever the file holds."""
-    with pytest.raises(FeedsFileWrong, match=r"\S+: \S+"):
+    with pytest.raises(FileWrong, match=r"\S+: \S+"):
         read_text(tmp_path, text)
 
 
 def test_a_file_that_is_not_there_or_far_too_large_is_refused(tmp_path: Path) -> None:
     """Proves that neither is read on."""
-    with pytest.raises(FeedsFileWrong, match="can't be read"):
+    with pytest.raises(FileWrong, match="can't be read"):
         read_feeds_file(tmp_path / "nowhere.yaml", Environment({}))
-    with pytest.raises(FeedsFileWrong, match="larger than 512 KiB"):
+    with pytest.raises(FileWrong, match="larger than 512 KiB"):
         read_text(tmp_path, "#" * 600_000)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bowei.observability.environment import Environment
-from services.ingest.feeds_file import FeedsFileWrong, read_feeds_file
+from bowei.observability.operator_files import FileWrong
+from services.ingest.feeds_file import read_feeds_file
 from services.ingest.lorawan.feed import LorawanFeed
 from services.ingest.mqtt.assembling import account, brokers_of
 from services.ingest.mqtt.feed import MqttFeed
@@ -101,7 +102,7 @@ def test_the_account_is_this_process_s_own_and_hides_its_password(tmp_path: Path
 )
 def test_what_is_wrong_is_named_with_its_fix(tmp_path: Path, feed: str, said: str) -> None:
     """Each mistake has its sentence, and a password that was written by mistake is not shown."""
-    with pytest.raises(FeedsFileWrong) as refused:
+    with pytest.raises(FileWrong) as refused:
         read(tmp_path, feed)
     assert str(refused.value).startswith(said)
     assert "hunter" not in str(refused.value)
@@ -115,7 +116,7 @@ def test_a_map_that_can_t_be_used_stops_the_start(tmp_path: Path) -> None:
     file = tmp_path / "feeds.yaml"
     for named, said in (("map: none", "No map of that name"), ("map: own.yaml", "It names no lot. Say lot")):
         file.write_text(f"feeds:\n  - {{{BROKER}, decoder: map, {named}}}", "utf-8")
-        with pytest.raises(FeedsFileWrong, match=f"the map of east: {said}"):
+        with pytest.raises(FileWrong, match=f"the map of east: {said}"):
             brokers_of(read_feeds_file(file, Environment({})))
     file.write_text(f"feeds:\n  - {{{BROKER}, decoder: map, map: own.yaml, lot_level: 2}}", "utf-8")
     [broker] = brokers_of(read_feeds_file(file, Environment({})))
@@ -124,7 +125,7 @@ def test_a_map_that_can_t_be_used_stops_the_start(tmp_path: Path) -> None:
 
 def test_two_feeds_of_one_session_are_refused(tmp_path: Path) -> None:
     """They would throw each other out for ever."""
-    with pytest.raises(FeedsFileWrong, match="heard at the same address"):
+    with pytest.raises(FileWrong, match="heard at the same address"):
         read(tmp_path, BROKER, f"{BROKER}, prefix: elsewhere")
     assert (
         len(read(tmp_path, BROKER, f"{BROKER}, client_id: 'second-{{replica}}'".replace("{{", "{").replace("}}", "}")))

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bowei.observability.environment import Environment, WrongEnvironment
-from services.ingest.feeds_file import Feeds, FeedsFileWrong, read_feeds_file
+from bowei.observability.operator_files import FileWrong
+from services.ingest.feeds_file import Feeds, read_feeds_file
 from services.ingest.pulling.assembling import ask_of, bounds_of, faults_of
 from services.ingest.pulling.feed import PullFeed
 from services.ingest.settings import settings_from
@@ -64,7 +65,7 @@ def test_a_pull_needs_an_address_and_how_to_read_it(tmp_path: Path) -> None:
 )
 def test_what_can_not_be_so_is_named_with_its_fix(tmp_path: Path, feed: str, said: str) -> None:
     """Before anything is fetched, and without what was written, which may be secret."""
-    with pytest.raises(FeedsFileWrong) as refused:
+    with pytest.raises(FileWrong) as refused:
         read(tmp_path, feed)
     assert str(refused.value).startswith(said)
     assert "hunter" not in str(refused.value)

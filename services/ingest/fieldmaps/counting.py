@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, model_validator
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import LARGEST_COUNT
 from bowei.domain.observations import Bound, LotState
-from services.ingest.feed_fields import STRICT, unfit
+from bowei.observability.operator_files import STRICT, unfit
 from services.ingest.fieldmaps.fields import FieldIn, Said, as_text, plain
 
 UNKNOWN = "unknown"

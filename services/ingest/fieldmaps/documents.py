@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, Field
 
 from bowei.domain.problems import Refused
-from services.ingest.feed_fields import STRICT
+from bowei.observability.operator_files import STRICT
 
 ITEMS_MOST = 5_000
 """A whole city in one answer; more is refused."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from typing_extensions import override
 
-from services.ingest.feed_fields import FeedFields, FilePath, unfit
+from bowei.observability.operator_files import FilePath, unfit
+from services.ingest.feed_fields import FeedFields
 
 _PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){1,8}")
 _OWN = ("/v1/", "/livez/", "/readyz/", "/metrics/", "/tcjg/", "/api/v2/", "/api/admin/")

@@ -12,8 +12,8 @@ from typing import Self
 from pydantic import ValidationError
 
 from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.observability.operator_files import line_of
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
-from services.ingest.feed_fields import line_of
 from services.ingest.fieldmaps.decoding import is_of_kind, meanings, raw_of
 from services.ingest.fieldmaps.documents import ITEMS_MOST
 from services.ingest.fieldmaps.fields import Said

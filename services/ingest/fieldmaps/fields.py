@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from services.ingest.feed_fields import STRICT, unfit
+from bowei.observability.operator_files import STRICT, unfit
 from services.ingest.fieldmaps.paths import AnyPath, SinglePath
 
 LONGEST_TEXT = 200

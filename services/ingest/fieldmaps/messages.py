@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import LotState, PassageKind
-from services.ingest.feed_fields import STRICT, unfit
+from bowei.observability.operator_files import STRICT, unfit
 from services.ingest.fieldmaps.counting import ConstantCount, CountIn, WrittenIn
 from services.ingest.fieldmaps.documents import DocumentIn
 from services.ingest.fieldmaps.fields import AnyPaths, FieldIn, TextIn, WordIn, check_means

@@ -9,7 +9,7 @@ from jsonpath.selectors import IndexSelector, NameSelector
 from pydantic import PlainValidator
 from typing_extensions import override
 
-from services.ingest.feed_fields import unfit
+from bowei.observability.operator_files import unfit
 
 _RFC = JSONPathEnvironment(strict=True)
 _LONGEST = 200

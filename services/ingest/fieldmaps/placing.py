@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from bowei.domain.dirt import Dirt
 from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_wgs84
-from services.ingest.feed_fields import STRICT
+from bowei.observability.operator_files import STRICT
 from services.ingest.fieldmaps.fields import FieldIn, Said, as_text, plain
 
 _TWO_READINGS_M = 20.0

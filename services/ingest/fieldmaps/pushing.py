@@ -9,10 +9,11 @@ from datetime import timedelta
 from bowei.domain.lots import SourceId
 from bowei.domain.observations import Verdict
 from bowei.domain.problems import Refused
+from bowei.observability.operator_files import FileWrong
 from bowei.observability.rate_limits import RateLimit
 from bowei.records.registering import SourceKind
 from services.ingest.citybrain.keys import KeyUnusable, read_public_key
-from services.ingest.feeds_file import Feed, Feeds, FeedsFileWrong
+from services.ingest.feeds_file import Feed, Feeds
 from services.ingest.fieldmaps.feed import PushFeed
 from services.ingest.fieldmaps.field_map import FieldMap, FieldMapWrong
 from services.ingest.fieldmaps.replays import Met, Replays
@@ -139,7 +140,7 @@ def pushes_of(feeds: Feeds) -> Pushes:
     """Make ready what the feeds file describes: read the maps, and check that each push can be told to be its own.
 
     Raises:
-        FeedsFileWrong: a map can't be used, or a feed does not fit its map.
+        FileWrong: a map can't be used, or a feed does not fit its map.
     """
     faults: list[str] = []
     by_address: dict[str, Push] = {}
@@ -151,7 +152,7 @@ def pushes_of(feeds: Feeds) -> Pushes:
         except ValueError as wrong:
             faults.append(f"the feed of {feed.said.source}: {wrong}")
     if faults:
-        raise FeedsFileWrong("\n".join(faults))
+        raise FileWrong("\n".join(faults))
     return Pushes(by_address)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, JsonValue
 
-from services.ingest.feed_fields import STRICT
+from bowei.observability.operator_files import STRICT
 
 _PLACEHOLDER = re.compile(r"\{(code|member:[A-Za-z0-9_.-]{1,64})\}")
 _ECHO_MOST = 200

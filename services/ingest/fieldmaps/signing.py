@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from pydantic import BaseModel, Field, model_validator
 
 from bowei.domain.problems import Refused
+from bowei.observability.operator_files import STRICT, unfit
 from services.ingest.citybrain.keys import read_public_key
-from services.ingest.feed_fields import STRICT, unfit
 from services.ingest.fieldmaps.fields import Said
 from services.ingest.fieldmaps.timing import TimeIn
 

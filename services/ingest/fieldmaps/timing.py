@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from bowei.domain.dirt import Dirt
-from services.ingest.feed_fields import unfit
+from bowei.observability.operator_files import unfit
 from services.ingest.fieldmaps.fields import FieldIn, Said, as_text, plain
 
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 from typing_extensions import override
 
-from services.ingest.feed_fields import STRICT, FeedFields, Identifier, unfit
+from bowei.observability.operator_files import STRICT, Identifier, unfit
+from services.ingest.feed_fields import FeedFields
 
 _MOST_DEVICES = 20_000
 

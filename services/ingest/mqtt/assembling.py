@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bowei.domain.clock import Clock
 from bowei.domain.lots import SourceId
+from bowei.observability.operator_files import FileWrong
 from bowei.records.sensing import SpaceBook
-from services.ingest.feeds_file import Feed, Feeds, FeedsFileWrong
+from services.ingest.feeds_file import Feed, Feeds
 from services.ingest.fieldmaps.field_map import FieldMap, FieldMapWrong
 from services.ingest.intake import Intake
 from services.ingest.lorawan.sensing import Sensing
@@ -48,7 +49,7 @@ def brokers_of(feeds: Feeds) -> tuple[BrokerFeed, ...]:
     """Make ready the brokers that the feeds file describes: read their maps.
 
     Raises:
-        FeedsFileWrong: a map can't be used, or does not fit its feed.
+        FileWrong: a map can't be used, or does not fit its feed.
     """
     faults: list[str] = []
     brokers: list[BrokerFeed] = []
@@ -58,7 +59,7 @@ def brokers_of(feeds: Feeds) -> tuple[BrokerFeed, ...]:
         except FieldMapWrong as wrong:
             faults += [f"the map of {feed.said.source}: {line}" for line in str(wrong).splitlines()]
     if faults:
-        raise FeedsFileWrong("\n".join(faults))
+        raise FileWrong("\n".join(faults))
     return tuple(brokers)
 
 

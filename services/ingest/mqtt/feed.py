@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from typing_extensions import override
 
-from services.ingest.feed_fields import FeedFields, FilePath, Identifier, unfit
+from bowei.observability.operator_files import FilePath, Identifier, unfit
+from services.ingest.feed_fields import FeedFields
 from services.ingest.lorawan.feed import SensorFields
 
 _GROUP = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -90,11 +91,6 @@ class MqttFeed(SensorFields, FeedFields):
         if self.has_secret and self.username is None:
             raise unfit("The secret is a password: say the username too.")
         return self
-
-    @property
-    def has_secret(self) -> bool:
-        """Whether a password is named."""
-        return self.secret_file is not None or self.secret_env is not None
 
     @property
     def encrypted(self) -> bool:

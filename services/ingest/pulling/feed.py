@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
-from services.ingest.feed_fields import FeedFields, FilePath, unfit
+from bowei.observability.operator_files import FilePath, unfit
+from services.ingest.feed_fields import FeedFields
 
 FASTEST_S, SLOWEST_S = 5, 86_400
 LARGEST_BODY = 64 * 1024 * 1024
