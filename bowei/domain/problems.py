@@ -139,6 +139,7 @@ _CATALOGUE = (
     ProblemKind("not_found", 404, "There is nothing at this address.", "此地址没有内容。"),
     ProblemKind("unknown_lot", 404, "No lot of that id is registered.", "没有登记该停车场。"),
     ProblemKind("unknown_hospital", 404, "No hospital of that id is registered.", "没有登记该医院。"),
+    ProblemKind("unknown_board", 404, "No hospital, lot or block of that id.", "没有该编号的医院、停车场或街区。"),
     ProblemKind("unknown_agreement", 404, "No agreement of that id is registered.", "没有登记该协议。"),
     ProblemKind("unknown_source", 404, "No source of that id is registered.", "没有登记该数据源。"),
     ProblemKind("unknown_diversion", 404, "No diversion of that id is yours.", "您没有该编号的引导记录。"),

@@ -26,10 +26,17 @@ from bowei.records.failures import StoreFailure
 from bowei.roads.opening import open_travel_times
 from bowei.roads.travel_times import TravelTimes
 from services.availability.api import router
+from services.availability.boards.api import router as boards
+from services.availability.boards.streaming import BEAT_S, BoardStreams
 from services.availability.measures import Measures
+from services.availability.pages.api import pages_router
+from services.availability.pages.files import find_folder, read_pages
 from services.availability.settings import Settings
+from services.availability.signs.measures import SignMeasures
+from services.availability.signs.showing import signs_shown
+from services.availability.signs.signs_file import NO_SIGNS, Signs
 from services.availability.snapshots import Pace, Snapshots
-from services.availability.streaming import Streams
+from services.availability.streaming import Places, Streams
 from services.availability.wiring import Wiring
 
 _log = logging.getLogger(__name__)
@@ -48,7 +55,9 @@ class Parts:
     pace: Pace
     most_streams: int
     frame_gap_s: float = 0.2
+    beat_s: float = BEAT_S
     current_for_s: float = CURRENT_FOR_S
+    signs: Signs = NO_SIGNS
     close: Callable[[], Awaitable[None]] | None = None
 
 
@@ -70,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             travel_times=open_travel_times(settings.roads),
             pace=Pace(),
             most_streams=settings.most_streams,
+            signs=settings.signs,
             close=live_state.close,
         )
     )
@@ -86,20 +96,21 @@ def assemble(parts: Parts) -> FastAPI:
                 running.push_async_callback(parts.close)
             clock = await parts.find_clock()
             snapshots = Snapshots(mirror, clock, parts.travel_times, parts.pace)
-            streams = Streams(snapshots, most=parts.most_streams, frame_gap_s=parts.frame_gap_s)
+            places = Places(snapshots, most=parts.most_streams)
             app.state.wiring = Wiring(
                 clock=clock,
                 speed=clock.speed if isinstance(clock, ScaledClock) else None,
                 snapshots=snapshots,
-                streams=streams,
-                measures=Measures(
-                    metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: streams.open_count
-                ),
+                places=places,
+                streams=Streams(snapshots, places, frame_gap_s=parts.frame_gap_s),
+                board_streams=BoardStreams(snapshots, places, frame_gap_s=parts.frame_gap_s, beat_s=parts.beat_s),
+                measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
             for work in (mirror.run, snapshots.run):
                 await running.enter_async_context(in_background(work))
-            running.enter_context(_told_to_stop(streams.close))
-            running.callback(streams.close)
+            await running.enter_async_context(signs_shown(parts.signs, snapshots, sign_measures))
+            running.enter_context(_told_to_stop(places.close))
+            running.callback(places.close)
             yield
 
     app = FastAPI(
@@ -112,6 +123,7 @@ def assemble(parts: Parts) -> FastAPI:
         lifespan=lifespan,
     )
     metrics = install_http(app, service="availability", failures={})
+    sign_measures = SignMeasures(metrics.registry)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -120,6 +132,8 @@ def assemble(parts: Parts) -> FastAPI:
         expose_headers=["Link", "X-Total-Count"],
     )
     app.include_router(router)
+    app.include_router(boards)
+    app.include_router(pages_router(read_pages(find_folder())))
 
     async def live_state_away() -> str | None:
         return None if mirror.is_current() else "no sign of life"

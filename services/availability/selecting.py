@@ -122,14 +122,14 @@ def read_box(text: str) -> Box:
     return Box(west, south, east, north)
 
 
-def read_near(text: str, radius_m: float, datum: Datum) -> Near:
-    """Read `lat,lon` in its datum.
+def read_near(text: str, radius_m: float, datum: Datum, *, field: str = "near") -> Near:
+    """Read `lat,lon` in its datum; `field` is what the caller knows it by.
 
     Raises:
         Refused: invalid_request; the field's code is bad_value, out_of_range or swapped_axes.
     """
-    lat, lon = _numbers("near", text, 2, "lat,lon")
-    _check_point("near", lat, lon)
+    lat, lon = _numbers(field, text, 2, "lat,lon")
+    _check_point(field, lat, lon)
     return Near(to_wgs84(lat, lon, datum), radius_m)
 
 

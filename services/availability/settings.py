@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bowei.livestate.connecting import SCHEMES, check_address
-from bowei.observability.environment import Environment
+from bowei.observability.environment import Environment, WrongEnvironment
+from bowei.observability.operator_files import FileWrong
+from services.availability.signs.signs_file import NO_SIGNS, Signs, read_signs_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Settings:
     roads: Path | None
     allow_demo: bool
     most_streams: int
+    signs: Signs
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -31,4 +34,15 @@ def settings_from(environment: Environment) -> Settings:
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
+        signs=_signs(environment),
     )
+
+
+def _signs(environment: Environment) -> Signs:
+    file = environment.find_text("BOWEI_SIGNS")
+    if file is None:
+        return NO_SIGNS
+    try:
+        return read_signs_file(Path(file), environment)
+    except FileWrong as wrong:
+        raise WrongEnvironment(f"BOWEI_SIGNS names a file that can't be used:\n{wrong}") from wrong

@@ -75,6 +75,11 @@ class Snapshots:
         """Say whether there is anything to show yet."""
         return self._loaded
 
+    @property
+    def silent_s(self) -> float:
+        """For how many real seconds the live state has been silent; 0 while it answers."""
+        return 0.0 if self._mirror.is_current() else self._mirror.age_s or 0.0
+
     def latest(self) -> Snapshot:
         """Give the newest picture, at most a tick old.
 

@@ -41,17 +41,14 @@ class _Selection:
     hospital_ids: tuple[HospitalId, ...]
 
 
-class Streams:
-    """The open streams of this process: at most `most` of them."""
+class Places:
+    """The places for open streams of this process, of whatever kind: at most `most`."""
 
-    def __init__(self, snapshots: Snapshots, *, most: int, frame_gap_s: float = 0.2) -> None:
+    def __init__(self, snapshots: Snapshots, *, most: int) -> None:
         self._snapshots = snapshots
         self._most = most
-        self._frame_gap_s = frame_gap_s
         self._open = 0
         self._closing = asyncio.Event()
-        self._epoch = secrets.token_hex(4)
-        self._lines = _Lines()
 
     @property
     def open_count(self) -> int:
@@ -62,6 +59,40 @@ class Streams:
         """End every stream after the event it is sending: the process stops."""
         self._closing.set()
         self._snapshots.wake()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Take one place for as long as the context lasts.
+
+        Raises:
+            Refused: overloaded.
+        """
+        if self._open >= self._most or self._closing.is_set():
+            raise Refused("overloaded", retry_after_s=_BUSY_RETRY_S)
+        self._open += 1
+        try:
+            yield
+        finally:
+            self._open -= 1
+
+    async def closed_within(self, wait_s: float) -> bool:
+        """Wait, and say whether the process stops."""
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._closing.wait()
+        except TimeoutError:
+            return False
+
+
+class Streams:
+    """The streams of lots and gates."""
+
+    def __init__(self, snapshots: Snapshots, places: Places, *, frame_gap_s: float = 0.2) -> None:
+        self._snapshots = snapshots
+        self._places = places
+        self._frame_gap_s = frame_gap_s
+        self._epoch = secrets.token_hex(4)
+        self._lines = _Lines()
 
     @contextmanager
     def admitted(self, asked: Filter) -> Iterator[None]:
@@ -75,20 +106,15 @@ class Streams:
             raise Refused("unknown_lot")
         if len(_selection(snapshot, asked).lot_ids) > MOST_LOTS:
             raise Refused("invalid_request", errors=(FieldError("lots", "wrong_length", f"(lots <= {MOST_LOTS})"),))
-        if self._open >= self._most or self._closing.is_set():
-            raise Refused("overloaded", retry_after_s=_BUSY_RETRY_S)
-        self._open += 1
-        try:
+        with self._places.taken():
             yield
-        finally:
-            self._open -= 1
 
     async def follow(self, asked: Filter, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
         """Give the events of one stream until the client leaves or the process stops."""
         snapshot = self._snapshots.latest()
         chosen = _selection(snapshot, asked)
         yield self._first(snapshot, chosen, self._number_in(last_event_id, snapshot))
-        while not await self._closed_within(self._frame_gap_s):
+        while not await self._places.closed_within(self._frame_gap_s):
             newer = await self._snapshots.wait_newer(snapshot.number, _LONGEST_WAIT_S)
             if newer is None:
                 continue
@@ -101,13 +127,6 @@ class Streams:
                 for event in self._changes(newer, chosen, snapshot):
                     yield event
             snapshot = newer
-
-    async def _closed_within(self, wait_s: float) -> bool:
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._closing.wait()
-        except TimeoutError:
-            return False
 
     def _first(self, snapshot: Snapshot, chosen: _Selection, since: int | None) -> ServerSentEvent:
         after = -1 if since is None else since

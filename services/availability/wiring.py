@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
+from services.availability.boards.streaming import BoardStreams
 from services.availability.measures import Measures
 from services.availability.snapshots import Snapshots
-from services.availability.streaming import Streams
+from services.availability.streaming import Places, Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,9 @@ class Wiring:
     speed: float | None
     """How many times as fast as real time the clock runs; None: real time."""
     snapshots: Snapshots
+    places: Places
     streams: Streams
+    board_streams: BoardStreams
     measures: Measures
 
 

@@ -87,7 +87,7 @@ def demo(
     scene: Annotated[Literal["hangzhou", "city"], typer.Option(help="One block, or 26 hospitals.")] = "hangzhou",
     data: Annotated[Path | None, typer.Option(help="The data folder; else BOWEI_DATA, else ./bowei-data.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="No terminal; the last line is one JSON object.")] = False,
-    open_browser: Annotated[bool, typer.Option("--open", help="Open the hospital's gate in a browser.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the hospital's board in a browser.")] = False,
 ) -> None:
     """Run a block of Hangzhou on this machine: real servers, the four services, and people who need to park."""
     from services.local.data_folder import data_folder_path  # noqa: PLC0415

@@ -32,6 +32,7 @@ FIRST, SECOND = HospitalId("first-hospital"), HospitalId("second-hospital")
 OWN, MALL, TOWER, SQUARE = LotId("first-own"), LotId("gonglian-cc"), LotId("tower"), LotId("square")
 PACE = Pace(tick_s=0.02, shortest_s=0.005, stale_after_s=1.6)
 CURRENT_FOR_S = 1.3
+BEAT_S = 0.1
 PATIENCE_S = 5.0
 
 
@@ -156,6 +157,7 @@ async def running_block(*, most_streams: int = 10, frame_gap_s: float = 0.02) ->
             PACE,
             most_streams=most_streams,
             frame_gap_s=frame_gap_s,
+            beat_s=BEAT_S,
             current_for_s=CURRENT_FOR_S,
         )
     )
@@ -231,7 +233,7 @@ class EventReader:
             self._text += chunk.decode()
         block, _, self._text = self._text.partition("\n\n")
         fields = dict(line.split(": ", 1) for line in block.splitlines())
-        return Event(fields["event"], fields["id"], json.loads(fields["data"]))
+        return Event(fields["event"], fields.get("id", ""), json.loads(fields["data"]))
 
     async def event(self) -> Event:
         """Give the next event, which must come."""

@@ -2,25 +2,16 @@
 
 import asyncio
 import json
-import os
 import shutil
 import signal
-import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
-from bowei.domain.directory import Directory
-from bowei.domain.lots import LotId
-from bowei.domain.offering import LotPromise, PoolPromise, Report
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.clock import mark_demo
 from bowei.records.connecting import connect
@@ -29,53 +20,10 @@ from services.local.children import kill
 from services.local.data_folder import open_data_folder
 from services.local.servers.finding import find_redis
 from services.local.servers.redis_server import redis_place_for, start_redis
-from tests.service.availability_block import AGREEMENTS, FIRST, HOSPITAL, LOTS, MALL, OWN
+from tests.service.availability_block import MALL, OWN
+from tests.system.availability_process import fill, fill_server, report, running
 
 _PATIENCE_S = 10.0
-
-
-@dataclass
-class Service:
-    """A running availability process and its client."""
-
-    process: asyncio.subprocess.Process
-    client: httpx2.AsyncClient
-
-    async def gate_that(self, holds: Callable[[dict[str, Any]], bool], within_s: float = _PATIENCE_S) -> dict[str, Any]:
-        """Read the first hospital's gate until what it says holds."""
-        deadline_s = time.monotonic() + within_s
-        last = "nobody listens"
-        while time.monotonic() < deadline_s:
-            try:
-                response = await self.client.get(f"/v1/hospitals/{FIRST}/gate")
-                last = response.text
-                if response.status_code == 200 and holds(body := response.json()):
-                    assert isinstance(body, dict)
-                    return body
-            except httpx2.TransportError:
-                pass
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"never came true; the last answer was {last}")
-
-
-@asynccontextmanager
-async def running(redis_url: str, database_url: str, more: Mapping[str, str] | None = None) -> AsyncIterator[Service]:
-    """Run `python -m services.availability` until the context ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BOWEI_")}
-    environment |= {"BOWEI_PORT": str(port), "BOWEI_REDIS_URL": redis_url, "BOWEI_DATABASE_URL": database_url}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.availability", env=environment | dict(more or {})
-    )
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5.0) as client:
-            yield Service(process, client)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 @pytest.fixture
@@ -85,31 +33,6 @@ async def live_state(fresh_redis: str) -> AsyncIterator[RedisLiveState]:
     await fill(store)
     yield store
     await store.close()
-
-
-async def fill(store: RedisLiveState, *, mall_free: int = 118) -> None:
-    """Copy a block's ledger and let two lots report."""
-    await store.copy_promises(
-        {lot.lot_id: LotPromise(version=1) for lot in LOTS}
-        | {MALL: LotPromise(4, 0, 1, {f"{MALL}.{FIRST}/standard": PoolPromise(held=4)})},
-        Directory.of(1, LOTS, (HOSPITAL,), AGREEMENTS),
-        ledger="test",
-    )
-    await report(store, OWN, 0)
-    await report(store, MALL, mall_free)
-
-
-async def fill_server(url: str, *, mall_free: int = 118) -> None:
-    """Fill the live state at `url`."""
-    store = RedisLiveState.connect(url)
-    await fill(store, mall_free=mall_free)
-    await store.close()
-
-
-async def report(store: RedisLiveState, lot_id: LotId, free: int, at: datetime | None = None) -> None:
-    """Let a lot report."""
-    now = at or datetime.now(UTC)
-    await store.show_reports({lot_id: Report(now, now, free=free)})
 
 
 async def next_data(lines: AsyncIterator[str]) -> Any:

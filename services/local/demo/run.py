@@ -19,7 +19,7 @@ from services.local.data_folder import open_data_folder
 from services.local.demo.living import Life, connected, new_life
 from services.local.demo.pace import Pace
 from services.local.demo.scene import SceneName, load_scene
-from services.local.demo.screen import Screen, addresses, console_for, progress_line
+from services.local.demo.screen import Screen, addresses, board_address, console_for, progress_line
 from services.local.demo.secrets_folder import citybrain_key, public_pem
 from services.local.demo.starting import City, running_city
 from services.local.setup_problem import SetupProblem
@@ -79,7 +79,7 @@ async def _demo(options: DemoOptions, console: Console) -> int:
             hospital_id = scene.hospitals[0].hospital_id
             console.print(addresses(city.urls, hospital_id, city.processes.pids()))
             if options.open_browser:
-                webbrowser.open(f"{city.urls['availability']}/v1/hospitals/{hospital_id}/gate")
+                webbrowser.open(board_address(city.urls, hospital_id))
             pace = Pace(city.clock, options.speed)
             async with connected(*(city.urls[name] for name in ("ingest", "routing", "availability"))) as clients:
                 life = new_life(scene, pace, clients, dict(city.source_keys), key, options.seed)

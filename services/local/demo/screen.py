@@ -33,6 +33,7 @@ def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]
     table.add_column("what")
     table.add_column("where", overflow="fold")
     rows = [
+        ("board 诱导屏", board_address(urls, hospital_id)),
         ("gate of the hospital", f"{urls['availability']}/v1/hospitals/{hospital_id}/gate"),
         ("lots", f"{urls['availability']}/v1/lots"),
         ("live stream (SSE)", f"{urls['availability']}/v1/stream?hospital={hospital_id}"),
@@ -44,6 +45,11 @@ def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def board_address(urls: Mapping[str, str], hospital_id: str) -> str:
+    """Give the address of a hospital's board, for drivers who look south."""
+    return f"{urls['availability']}/board/{hospital_id}?facing=s"
 
 
 class Screen:

@@ -1,0 +1,122 @@
+"""The bodies of boards: what stands on each line, and how current it is."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bowei.domain.gate import GateState
+from services.availability.boards.arrows import Arrow
+from services.availability.boards.lines import Board, BoardKind, Line
+from services.availability.boards.showing import Shows
+from services.availability.lots import Level
+from services.availability.snapshots import Snapshot
+from services.availability.views import CopyView, TextView
+
+
+class SignOfLifeView(CopyView):
+    """How current a board is; sent every few seconds while nothing changes."""
+
+    silent_s: int = Field(
+        description="For how many real seconds the live state has been silent; 0 while it answers. A board says so "
+        "within 10 s, and shows `--` from 60 s on."
+    )
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, silent_s: float) -> "SignOfLifeView":
+        """Say how current a snapshot is."""
+        return cls(as_of=snapshot.as_of, stale=snapshot.stale, silent_s=int(silent_s))
+
+
+class LineView(BaseModel):
+    """One lot on a board."""
+
+    lot_id: str
+    name: TextView
+    shows: Shows
+    number: int | None = Field(
+        None,
+        description="With `count`, `at_least`, `at_most`: the lot's `free` (`free_at_most`), as `/v1/lots` has it.",
+    )
+    level: Level
+    own: bool = Field(description="The hospital's own lot.")
+    next: bool = Field(description="Where the next car should go.")
+    arrow: Arrow | None = None
+    walk_s: int | None = Field(None, description="From the lot to the hospital's door.")
+
+    @classmethod
+    def of(cls, line: Line) -> "LineView":
+        """Show a line."""
+        return cls(
+            lot_id=line.lot_id,
+            name=TextView.of(line.name),
+            shows=line.shown.shows,
+            number=line.shown.number,
+            level=line.shown.level,
+            own=line.own,
+            next=line.next,
+            arrow=line.arrow,
+            walk_s=line.walk_s,
+        )
+
+
+class BoardView(SignOfLifeView):
+    """What a board shows."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": "2026-03-02T00:30:05.000Z",
+                    "stale": False,
+                    "silent_s": 0,
+                    "id": "first-hospital",
+                    "kind": "hospital",
+                    "name": {"zh": "市第一医院", "en": "First Hospital"},
+                    "timezone": "Asia/Shanghai",
+                    "state": "diverting",
+                    "lines": [
+                        {
+                            "lot_id": "first-hospital",
+                            "name": {"zh": "市第一医院停车场", "en": "First Hospital"},
+                            "shows": "full",
+                            "level": "full",
+                            "own": True,
+                            "next": False,
+                            "arrow": "ahead",
+                        },
+                        {
+                            "lot_id": "gonglian-cc",
+                            "name": {"zh": "工联CC", "en": "Gonglian CC"},
+                            "shows": "count",
+                            "number": 118,
+                            "level": "plenty",
+                            "own": False,
+                            "next": True,
+                            "arrow": "left",
+                            "walk_s": 226,
+                        },
+                    ],
+                }
+            ]
+        }
+    )
+
+    id: str
+    kind: BoardKind
+    name: TextView | None = None
+    timezone: str
+    state: GateState | None = Field(None, description="Of a hospital's gate.")
+    lines: list[LineView]
+
+    @classmethod
+    def cut(cls, board: Board, snapshot: Snapshot, silent_s: float) -> "BoardView":
+        """Show a board of a snapshot."""
+        return cls(
+            as_of=snapshot.as_of,
+            stale=snapshot.stale,
+            silent_s=int(silent_s),
+            id=board.board_id,
+            kind=board.kind,
+            name=None if board.name is None else TextView.of(board.name),
+            timezone=board.timezone,
+            state=board.state,
+            lines=[LineView.of(line) for line in board.lines],
+        )
