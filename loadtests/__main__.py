@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import uvloop
 
 from loadtests.account import Row, keep, show
+from loadtests.board import measure as measure_board
 from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
@@ -16,12 +17,13 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "ranking": measure_ranking,
     "ingest": measure_ingest,
     "endurance": measure_endurance,
+    "board": measure_board,
 }
-_ONLY_BY_NAME = frozenset({"endurance"})
+_ONLY_BY_NAME = frozenset({"endurance", "board"})
 
 
 async def main(names: list[str]) -> None:
-    """Run the benches named, or all that don't take minutes each."""
+    """Run the benches named, or all that don't take minutes each or a browser."""
     unknown = set(names) - BENCHES.keys()
     if unknown:
         sys.exit(f"No bench is called {', '.join(sorted(unknown))}. There are: {', '.join(BENCHES)}.")

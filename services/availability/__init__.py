@@ -1,7 +1,7 @@
 """Everyone looks: lots, the hospitals' gates, boards, streams of all, and the pages that show them.
 
 Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, /v1/lots, /v1/lots/{id}, /v1/stream (SSE), /v1/time,
-          /v1/boards/{id}, /v1/boards/{id}/stream (SSE); pages: /board/{id}
+          /v1/boards/{id}, /v1/boards/{id}/stream (SSE); pages: /board/{id}, /map
 Reads     its mirror of the live state; the ledger once, at start, for the clock that the city runs on
 Writes    nothing
 Promise   a board, a gate and a list that are read together show the same number, because all are cut from one

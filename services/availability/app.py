@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 
 from fastapi import FastAPI
@@ -30,7 +31,7 @@ from services.availability.boards.api import router as boards
 from services.availability.boards.streaming import BEAT_S, BoardStreams
 from services.availability.measures import Measures
 from services.availability.pages.api import pages_router
-from services.availability.pages.files import find_folder, read_pages
+from services.availability.pages.files import find_folder, read_pages, read_streets
 from services.availability.settings import Settings
 from services.availability.signs.measures import SignMeasures
 from services.availability.signs.showing import signs_shown
@@ -58,6 +59,8 @@ class Parts:
     beat_s: float = BEAT_S
     current_for_s: float = CURRENT_FOR_S
     signs: Signs = NO_SIGNS
+    roads: Path | None = None
+    """The road file, for the map to draw its streets."""
     close: Callable[[], Awaitable[None]] | None = None
 
 
@@ -80,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
             pace=Pace(),
             most_streams=settings.most_streams,
             signs=settings.signs,
+            roads=settings.roads,
             close=live_state.close,
         )
     )
@@ -133,7 +137,7 @@ def assemble(parts: Parts) -> FastAPI:
     )
     app.include_router(router)
     app.include_router(boards)
-    app.include_router(pages_router(read_pages(find_folder())))
+    app.include_router(pages_router(read_pages(find_folder()), read_streets(parts.roads)))
 
     async def live_state_away() -> str | None:
         return None if mirror.is_current() else "no sign of life"

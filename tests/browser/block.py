@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ LOTS = (
 _SHARING = (MALL, IN77, BANK, TOWER, YARD, KIOSK, DARK)
 AGREEMENTS = tuple(agreement(lot_id, 40, margin=2) for lot_id in _SHARING)
 
+STREETS = Path(str(resources.files("services.local.scenes") / "hangzhou_streets.geojson"))
 _NO_LEDGER = "postgresql://nobody@127.0.0.1:1/none"
 """Boards need none: a process that finds it away runs on the machine's clock."""
 
@@ -59,9 +61,16 @@ class Block:
         """The hospital's board, hung at its gate for drivers who come from the north."""
         return f"{self.url}/board/{FIRST}?facing=s"
 
+    @property
+    def map(self) -> str:
+        """The city map."""
+        return f"{self.url}/map"
+
     async def start(self) -> None:
         """Start the service, always at the same address."""
-        self.service = await self._running.enter_async_context(running(self._redis_url, _NO_LEDGER, port=self._port))
+        streets = {"BOWEI_ROADS": str(STREETS)}
+        service = running(self._redis_url, _NO_LEDGER, streets, port=self._port)
+        self.service = await self._running.enter_async_context(service)
         await self.shown()
 
     async def kill(self) -> None:

@@ -25,15 +25,26 @@ _BOARDS: dict[str, tuple[ViewportSize, str]] = {
     "board-phone-light": (PHONE, "&theme=light"),
     "board-pillar": (_PILLAR, ""),
 }
+_DESK: ViewportSize = {"width": 1280, "height": 800}
+_MAPS: dict[str, tuple[ViewportSize, str]] = {
+    "map-desk-light": (_DESK, "?lang=zh&theme=light"),
+    "map-desk-dark": (_DESK, "?lang=en&theme=dark"),
+    "map-phone": (PHONE, "?lang=zh&theme=light"),
+}
 _WIDEST, _HIGHEST = 640, 850
 """Pixels of a picture, so that it weighs little in a repository."""
 
 
-async def _open(browser: Browser, block: Block, size: ViewportSize, query: str) -> Page:
+async def _page(browser: Browser, size: ViewportSize) -> Page:
     scale: dict[str, Any] = {"device_scale_factor": min(1.0, _WIDEST / size["width"], _HIGHEST / size["height"])}
     context = await context_of(browser, viewport=size, timezone_id="Asia/Shanghai", **scale)
     page = await context.new_page()
     await page.clock.install()
+    return page
+
+
+async def _open(browser: Browser, block: Block, size: ViewportSize, query: str) -> Page:
+    page = await _page(browser, size)
     await page.goto(block.board + query)
     await expect(number(page, MALL)).to_have_text("118")
     return page
@@ -44,6 +55,13 @@ async def take(folder: Path, program: str) -> None:
     async with running_block() as block, chromium(program) as browser:
         for name, (size, query) in _BOARDS.items():
             page = await _open(browser, block, size, query)
+            await page.screenshot(path=folder / f"{name}.png")
+            await page.context.close()
+        for name, (size, query) in _MAPS.items():
+            page = await _page(browser, size)
+            await page.goto(block.map + query)
+            await expect(page.locator("tbody tr")).to_have_count(8)
+            await expect(page.locator(".street").first).to_be_attached()
             await page.screenshot(path=folder / f"{name}.png")
             await page.context.close()
         page = await _open(browser, block, WALL, "")

@@ -1,11 +1,9 @@
 """Pages for everyone: WCAG 2.2 AA by axe, in every dress and size, also while the numbers are old."""
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
+from tests.browser.accessible import violations
 from tests.browser.block import Block
 from tests.browser.chromium import SIZES, Seen
 from tests.browser.opening import number, open_board
@@ -13,26 +11,19 @@ from tests.service.availability_block import MALL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-_RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
-
-
-async def _violations(page: Page) -> list[str]:
-    found: Any = (await Axe().run(page, options=_RULES)).response
-    return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
-
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_board_has_no_barrier(browser: Browser, block: Block, seen: Seen, theme: str, size: str) -> None:
     """With numbers, with the banner of silence, and without numbers."""
     page = await open_board(browser, block, seen, f"&theme={theme}&rows=9", viewport=SIZES[size])
-    assert await _violations(page) == []
+    assert await violations(page) == []
     await page.clock.install()
     block.silence()
     await page.clock.fast_forward(10_000)
     await expect(page.get_by_role("status")).not_to_be_empty()
-    assert await _violations(page) == []
+    assert await violations(page) == []
     await page.clock.fast_forward(60_000)
     await expect(number(page, MALL)).to_have_text("--")
-    assert await _violations(page) == []
+    assert await violations(page) == []
     block.speak()

@@ -1,11 +1,14 @@
 """Pages over HTTP: kept where they may be, asked for again where they must, compressed, and under a strict policy."""
 
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from services.availability.pages.files import read_streets
 from tests.service.availability_block import FIRST, Block, running_block
 
 
@@ -38,7 +41,7 @@ async def test_what_a_page_loads_is_kept_for_ever_under_the_name_of_its_content(
     assert (other.content, other.headers["cache-control"]) == (response.content, "no-cache")
 
 
-@pytest.mark.parametrize("path", [f"/board/{FIRST}", "/pages/x/texts/texts.js"])
+@pytest.mark.parametrize("path", [f"/board/{FIRST}", "/map", "/pages/x/texts/texts.js"])
 async def test_what_is_known_is_not_sent_again_and_what_is_sent_is_small(block: Block, path: str) -> None:
     """304 for the same content; compressed for whoever takes it; HEAD as GET."""
     whole = await block.client.get(path, headers={"Accept-Encoding": "identity"})
@@ -62,3 +65,16 @@ async def test_what_is_known_is_not_sent_again_and_what_is_sent_is_small(block: 
 async def test_there_is_nothing_but_the_pages(block: Block, path: str) -> None:
     """What was not read at start is not there, wherever it lies."""
     assert (await block.client.get(path)).status_code == 404
+
+
+async def test_the_map_draws_the_streets_of_a_drawn_road_file(tmp_path: Path) -> None:
+    """As they are in the file; none where drives are estimated by air, or the road file is a compiled one."""
+    drawn, compiled = tmp_path / "streets.geojson", tmp_path / "city.roads"
+    drawn.write_text('{"type":"FeatureCollection","features":[],"attribution":"ours"}', "utf-8")
+    compiled.write_bytes(b"\0")
+    assert json.loads(read_streets(drawn).body)["attribution"] == "ours"
+    assert read_streets(compiled).body == read_streets(None).body
+    async with running_block() as block:
+        response = await block.client.get("/map/streets.geojson")
+    assert response.headers["content-type"] == "application/geo+json"
+    assert response.json() == {"type": "FeatureCollection", "features": []}

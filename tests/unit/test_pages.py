@@ -41,8 +41,8 @@ def test_a_page_names_only_files_that_there_are(pages: Pages) -> None:
     for page in pages.pages.values():
         named = re.findall(r'(?:href|src)="([^"]+)"', page.body.decode())
         assert named
-        prefix = f"../pages/{pages.version}/"
-        assert [one for one in named if one.removeprefix(prefix) not in pages.loaded] == []
+        prefix = f"pages/{pages.version}/"
+        assert [one for one in named if one.removeprefix("../").removeprefix(prefix) not in pages.loaded] == []
     for path, file in pages.loaded.items():
         for target in re.findall(r'from "([^"]+)"', file.body.decode()):
             assert str((Path("/") / path).parent.joinpath(target).resolve())[1:] in pages.loaded, f"{path}: {target}"

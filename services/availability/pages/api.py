@@ -17,14 +17,24 @@ _ASK_AGAIN = {"Cache-Control": "no-cache"}
 _READ = ["GET", "HEAD"]
 
 
-def pages_router(pages: Pages) -> APIRouter:
-    """Give the addresses of `pages`."""
+def pages_router(pages: Pages, streets: File) -> APIRouter:
+    """Give the addresses of `pages`; `streets` is what the map draws below its lots."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/board/{board_id}", methods=_READ)
     async def show_board(request: Request, board_id: str) -> Response:  # noqa: ARG001 (its script reads the address)
         """Show the board of a hospital, a lot or a block."""
         return _answer(request, pages.pages["board"], _PAGE)
+
+    @router.api_route("/map", methods=_READ)
+    async def show_map(request: Request) -> Response:
+        """Show the city's hospitals and lots."""
+        return _answer(request, pages.pages["map"], _PAGE)
+
+    @router.api_route("/map/streets.geojson", methods=_READ)
+    async def show_streets(request: Request) -> Response:
+        """Give the streets, if the road file is drawn ones."""
+        return _answer(request, streets, _ASK_AGAIN)
 
     @router.api_route("/pages/{version}/{path:path}", methods=_READ)
     async def show_loaded(request: Request, version: str, path: str) -> Response:

@@ -15,12 +15,15 @@ _PLACES = (_HERE / "web", _HERE.parents[2] / "web")
 """In an installed wheel, and in a checkout."""
 
 _TYPES = {
+    ".geojson": "application/geo+json",
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 _TEXTS = "texts/texts.js"
+_STREETS = ".geojson"
+_NO_STREETS = b'{"type":"FeatureCollection","features":[]}'
 _TEXT = re.compile(r"\{(zh-Hans|en):([a-z_.]+)\}")
 
 
@@ -87,6 +90,12 @@ def read_pages(folder: Path) -> Pages:
     }
     loaded = {name: File.of(name, body) for name, body in bodies.items() if not name.endswith(".html")}
     return Pages(version, pages, loaded)
+
+
+def read_streets(roads: Path | None) -> File:
+    """Give the streets that a map may draw: those of a drawn road file. A compiled one has too many to send."""
+    drawn = None if roads is None or roads.suffix != _STREETS else roads
+    return File.of(f"streets{_STREETS}", _NO_STREETS if drawn is None else drawn.read_bytes())
 
 
 def _filled(page: str, version: str, texts: Mapping[str, Texts]) -> str:

@@ -34,6 +34,7 @@ def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]
     table.add_column("where", overflow="fold")
     rows = [
         ("board 诱导屏", board_address(urls, hospital_id)),
+        ("city map", f"{urls['availability']}/map"),
         ("gate of the hospital", f"{urls['availability']}/v1/hospitals/{hospital_id}/gate"),
         ("lots", f"{urls['availability']}/v1/lots"),
         ("live stream (SSE)", f"{urls['availability']}/v1/stream?hospital={hospital_id}"),
