@@ -81,6 +81,8 @@ async def test_a_night_without_network_ends_with_a_fresh_page(browser: Browser, 
     assert await page.evaluate("window.loadedInTheEvening === undefined")
     await page.evaluate("window.loadedAtNight = true")
     await page.clock.run_for(120_000)
+    await block.report(MALL, 111)
+    await expect(number(page, MALL)).to_have_text("111")
     assert await page.evaluate("window.loadedAtNight === true"), "once a night is enough"
 
 
