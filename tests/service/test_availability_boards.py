@@ -84,6 +84,17 @@ async def test_a_full_lot_does_not_flicker(block: Block) -> None:
     assert (await _line(block, MALL, "count"))["number"] == 30
 
 
+async def test_nobody_is_sent_to_a_lot_that_is_said_to_be_full(block: Block) -> None:
+    """Four spaces come free in a full lot, two of which can be promised: its level is still full, its line says 4."""
+    await block.report(MALL, 0)
+    await _line(block, MALL, "full")
+    await block.report(MALL, 4)
+    gate = await block.gate(lambda gate: gate.get("next", {}).get("lot_id") == MALL)
+    assert (gate["next"]["offered"], (await block.get(f"/v1/lots/{MALL}"))["level"]) == (2, "full")
+    line = await _line(block, MALL, "count")
+    assert (line["number"], line["level"], line["next"]) == (4, "almost_full", True)
+
+
 async def test_what_a_board_has_no_room_for_is_what_serves_least(block: Block) -> None:
     """Two lines: the own lot and the one that can be used, though an unknown one is as near."""
     board = await block.get(f"/v1/boards/{FIRST}?rows=2")

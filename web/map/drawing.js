@@ -1,11 +1,13 @@
 // The drawing: streets as the road file has them, hospitals and lots on top. It shows what the list shows, and fits it.
 import { make, say } from "../shell/elements.js";
+import { levelOf } from "./lots.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const METRES_A_DEGREE = 111195;
 const MARGIN = 0.12;
 const LEAST_M = 600;
 const NUMBERS_UP_TO = 80;
+const PARTING_TURNS = 12;
 
 function element(tag, attributes) {
   const made = document.createElementNS(SVG, tag);
@@ -33,17 +35,23 @@ export class Drawing {
     const places = lots.map(function (lot) { return lot.location; }).concat(lots.length ? [] : hospitals.map(gateOf));
     if (!places.length) return;
     const box = boxOf(places);
-    const drawn = JSON.stringify([box, lots.map(function (lot) { return [lot.id, lot.level, freeOf(lot)]; })]);
+    const drawn = JSON.stringify([box, lots.map(function (lot) { return [lot.id, levelOf(lot), freeOf(lot)]; })]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     this.element.textContent = "";
     this.element.setAttribute("viewBox", [0, 0, box.width, box.height].join(" "));
     if (this.streets) this.drawLines(box);
-    const size = box.width / 24;
-    hospitals.forEach(function (one) { this.element.appendChild(crossAt(box, one.door, size)); }, this);
-    lots.forEach(function (lot) {
-      this.element.appendChild(lotAt(box, lot, lots.length > NUMBERS_UP_TO ? "" : freeOf(lot), size));
-    }, this);
+    const size = box.width / 26;
+    const crosses = hospitals.map(function (one) { return markAt(box.at(one.door), size, size, null, ""); });
+    const numbers = lots.map(function (lot) {
+      const words = lots.length > NUMBERS_UP_TO ? "" : freeOf(lot);
+      return markAt(box.at(lot.location), size * Math.max(1.3, 0.5 + widthOf(words) * 0.45), size * 1.2, lot, words);
+    });
+    partMarks(crosses.concat(numbers));
+    const draw = function (drawn) { this.element.appendChild(drawn); }.bind(this);
+    numbers.forEach(function (mark) { draw(leash(mark, size)); });
+    crosses.forEach(function (mark) { draw(drawnCross(mark, size)); });
+    numbers.forEach(function (mark) { draw(drawnNumber(mark, size)); });
   }
 
   drawLines(box) {
@@ -82,25 +90,54 @@ function boxOf(places) {
   };
 }
 
-/** A white cross on red, above and left of the door, so that the hospital's own lot stays in sight. */
-function crossAt(box, place, size) {
-  const at = box.at(place);
-  const moved = [at[0] - size, at[1] - size];
-  const group = element("g", { class: "hospital", transform: "translate(" + moved + ") scale(" + size / 28 + ")" });
+function markAt(at, wide, high, lot, words) {
+  return { at: at, x: at[0], y: at[1], wide: wide, high: high, lot: lot, words: words };
+}
+
+/** Push marks that cover each other apart, a little at a time, the short way. */
+function partMarks(marks) {
+  for (let turn = 0; turn < PARTING_TURNS; turn += 1) {
+    for (let one = 0; one < marks.length; one += 1) {
+      for (let other = one + 1; other < marks.length; other += 1) part(marks[one], marks[other]);
+    }
+  }
+}
+
+function part(a, b) {
+  const over = (a.wide + b.wide) / 2 * 1.06 - Math.abs(a.x - b.x);
+  const above = (a.high + b.high) / 2 * 1.12 - Math.abs(a.y - b.y);
+  if (over <= 0 || above <= 0) return;
+  const axis = over < above ? "x" : "y";
+  const step = Math.min(over, above) / 2 * (a[axis] < b[axis] ? -1 : 1);
+  a[axis] += step;
+  b[axis] -= step;
+}
+
+/** A line from a mark that was moved to where its lot is. */
+function leash(mark, size) {
+  return element("line", {
+    class: "leash " + levelOf(mark.lot), x1: mark.at[0], y1: mark.at[1], x2: mark.x, y2: mark.y, "stroke-width": size * 0.14,
+  });
+}
+
+/** A white cross on red. */
+function drawnCross(mark, size) {
+  const place = "translate(" + mark.x + "," + mark.y + ") scale(" + size / 24 + ")";
+  const group = element("g", { class: "hospital", transform: place });
   group.appendChild(element("rect", { x: -12, y: -12, width: 24, height: 24, rx: 4 }));
   group.appendChild(element("path", { d: "M-3-9h6v6h6v6h-6v6h-6v-6h-6v-6h6z" }));
   return group;
 }
 
-function lotAt(box, lot, words, size) {
-  const at = box.at(lot.location);
-  const group = element("g", { class: "lot " + lot.level, transform: "translate(" + at + ")", "data-lot": lot.id });
-  const wide = size * Math.max(1.3, 0.5 + widthOf(words) * 0.45);
+function drawnNumber(mark, size) {
+  const group = element("g", {
+    class: "lot " + levelOf(mark.lot), transform: "translate(" + mark.x + "," + mark.y + ")", "data-lot": mark.lot.id,
+  });
   group.appendChild(element("rect", {
-    x: -wide / 2, y: -size * 0.6, width: wide, height: size * 1.2, rx: size * 0.6, "stroke-width": size * 0.14,
+    x: -mark.wide / 2, y: -mark.high / 2, width: mark.wide, height: mark.high, rx: mark.high / 2, "stroke-width": size * 0.14,
   }));
   const label = element("text", { y: size * 0.26, "font-size": size * 0.7 });
-  label.textContent = words;
+  label.textContent = mark.words;
   group.appendChild(label);
   return group;
 }

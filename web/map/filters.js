@@ -1,5 +1,6 @@
 // Narrowing the list: by name, by what a driver needs, by hospital. What was chosen stays when the language changes.
 import { make } from "../shell/elements.js";
+import { levelOf } from "./lots.js";
 
 const STATES = ["any", "room", "full", "closed", "unknown"];
 const ROOM = ["plenty", "few", "almost_full"];
@@ -61,9 +62,10 @@ export class Filters {
     const hospital = this.wanted || this.hospital.value;
     return lots.filter(function (lot) {
       const named = !words || (lot.name.zh + " " + lot.name.en + " " + lot.id).toLowerCase().indexOf(words) >= 0;
-      const level = state === "any" || lot.level === state || (state === "room" && ROOM.indexOf(lot.level) >= 0);
+      const level = levelOf(lot);
+      const fits = state === "any" || level === state || (state === "room" && ROOM.indexOf(level) >= 0);
       const shared = !hospital || lot.sharing.some(function (row) { return row.hospital_id === hospital; });
-      return named && level && shared;
+      return named && fits && shared;
     });
   }
 }

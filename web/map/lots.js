@@ -1,9 +1,15 @@
 // The list of lots: the numbers and words that boards show, and how old they are.
 import { make, say } from "../shell/elements.js";
 
+/** Give a lot's level, as boards say it: a lot of which spaces can be promised is not full. */
+export function levelOf(lot) {
+  return lot.level === "full" && lot.offered ? "almost_full" : lot.level;
+}
+
 /** Give what is known of a lot's free spaces in a few signs. */
 export function freeOf(lot, t) {
-  if (lot.level === "full" || lot.level === "closed") return t("board.shows." + lot.level);
+  const level = levelOf(lot);
+  if (level === "full" || level === "closed") return t("board.shows." + level);
   if (lot.free_bound === "at_most") return "≤" + lot.free_at_most;
   if (lot.level === "unknown" || lot.free === undefined) return "--";
   return lot.free_bound === "at_least" ? (lot.free === 1 ? t("board.shows.some") : lot.free + "+") : String(lot.free);
@@ -58,7 +64,7 @@ export class Lots {
   }
 
   fill(row, lot, lost) {
-    const level = lost ? "unknown" : lot.level;
+    const level = lost ? "unknown" : levelOf(lot);
     say(row.link, lot.name[this.language]);
     say(row.free, lost ? "--" : freeOf(lot, this.t));
     say(row.word, this.t("map.level." + level));

@@ -40,16 +40,23 @@ UNKNOWN = Shown(Shows.UNKNOWN)
 
 
 def shown_of(status: LotStatus | None) -> Shown:
-    """Say a lot in one number or word; full stays full until its level says otherwise, so that it does not flicker."""
+    """Say a lot in one number or word.
+
+    Full stays full until its level says otherwise, so that it does not flicker; but a lot to which drivers are sent,
+    because spaces of it can be promised, is never said to be full.
+    """
     if status is None or status.level is Level.UNKNOWN:
         return UNKNOWN
     if status.level is Level.CLOSED:
         return Shown(Shows.CLOSED, None, Level.CLOSED)
-    if status.level is Level.FULL:
-        return Shown(Shows.FULL, None, Level.FULL)
+    level = status.level
+    if level is Level.FULL:
+        if not status.offered:
+            return Shown(Shows.FULL, None, Level.FULL)
+        level = Level.ALMOST_FULL
     if status.bound is Bound.AT_MOST:
-        return Shown(Shows.AT_MOST, status.free_at_most, status.level)
+        return Shown(Shows.AT_MOST, status.free_at_most, level)
     if status.bound is Bound.AT_LEAST and status.free == 1:
-        return Shown(Shows.SOME, None, status.level)
+        return Shown(Shows.SOME, None, level)
     shows = Shows.AT_LEAST if status.bound is Bound.AT_LEAST else Shows.COUNT
-    return UNKNOWN if status.free is None else Shown(shows, status.free, status.level)
+    return UNKNOWN if status.free is None else Shown(shows, status.free, level)

@@ -49,8 +49,8 @@ def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]
 
 
 def board_address(urls: Mapping[str, str], hospital_id: str) -> str:
-    """Give the address of a hospital's board, for drivers who look south."""
-    return f"{urls['availability']}/board/{hospital_id}?facing=s"
+    """Give the address of a hospital's board, for drivers who look north."""
+    return f"{urls['availability']}/board/{hospital_id}?facing=n"
 
 
 class Screen:
