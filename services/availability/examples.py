@@ -107,3 +107,36 @@ GATE: dict[str, Any] = {
         {"lot_id": "in77", "agreement_id": "in77-first", "excluded": "not_shared_now", "free": 40, "age_s": 11},
     ],
 }
+
+BOARD: dict[str, Any] = {
+    "as_of": "2026-03-02T00:30:05.000Z",
+    "stale": False,
+    "silent_s": 0,
+    "id": "first-hospital",
+    "kind": "hospital",
+    "name": {"zh": "市第一医院", "en": "First Hospital"},
+    "timezone": "Asia/Shanghai",
+    "state": "diverting",
+    "lines": [
+        {
+            "lot_id": "first-hospital",
+            "name": {"zh": "市第一医院停车场", "en": "First Hospital"},
+            "shows": "full",
+            "level": "full",
+            "own": True,
+            "next": False,
+            "arrow": "ahead",
+        },
+        {
+            "lot_id": "gonglian-cc",
+            "name": {"zh": "工联CC", "en": "Gonglian CC"},
+            "shows": "count",
+            "number": 118,
+            "level": "plenty",
+            "own": False,
+            "next": True,
+            "arrow": "left",
+            "walk_s": 226,
+        },
+    ],
+}

@@ -1,7 +1,7 @@
 """The board in a real browser: the same numbers as everywhere, in words and arrows that need no colour."""
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from bowei.domain.observations import LotState
 from tests.browser.block import BANK, DARK, IN77, KIOSK, TOWER, YARD, Block
@@ -127,3 +127,23 @@ async def test_a_wrong_address_is_said_in_plain_words(browser: Browser, block: B
     await expect(page.get_by_role("status")).to_contain_text("没有编号为 nowhere 的诱导屏")
     await page.goto(f"{block.url}/board/first-hospital?facing=up")
     await expect(page.get_by_role("status")).to_contain_text("The board's address has a mistake")
+
+
+async def _without_prefix(route: Route) -> None:
+    """Hand a request on as a proxy does that serves Bowei below /city."""
+    await route.continue_(url=route.request.url.replace("/city/", "/"))
+
+
+async def test_pages_work_below_a_path_of_a_proxy(browser: Browser, block: Block, seen: Seen) -> None:
+    """Every address of a page is relative: files, the API, the stream."""
+    page = await (await context_of(browser, viewport=WALL)).new_page()
+    seen.watch(page)
+    await page.route("**/city/**", _without_prefix)
+    await page.goto(f"{block.url}/city/board/first-hospital")
+    await expect(number(page, MALL)).to_have_text("118")
+    await block.report(MALL, 95)
+    await expect(number(page, MALL)).to_have_text("95")
+    await page.goto(f"{block.url}/city/map")
+    await page.get_by_role("link", name="工联CC").or_(page.get_by_role("link", name="Gonglian CC")).first.click()
+    await page.wait_for_url("**/city/board/gonglian-cc")
+    await expect(number(page, MALL)).to_have_text("95")

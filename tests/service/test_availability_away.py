@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.availability import examples
+from services.availability.boards.views import BoardView, LineView
 from services.availability.views import GateView, LotNowView, LotView
 from tests.service.availability_block import FIRST, MALL, MONDAY_MORNING, OWN, Block, running_block, until
 
@@ -104,8 +105,16 @@ async def test_the_description_names_every_operation_and_its_examples_are_true(b
     """A client is generated from it: each operation has an id, and each example has the shape of its schema."""
     document = await block.get("/v1/openapi.json")
     operations = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
-    assert operations == {"list_hospitals", "get_gate", "list_lots", "get_lot", "stream", "get_time"}
-    for view, example in ((LotNowView, examples.LOT_NOW), (LotView, examples.LOT), (GateView, examples.GATE)):
+    assert operations == {
+        "list_hospitals", "get_gate", "list_lots", "get_lot", "stream", "get_time", "get_board", "stream_board",
+    }  # fmt: skip
+    assert all(LineView.model_validate(line) for line in examples.BOARD["lines"])
+    for view, example in (
+        (LotNowView, examples.LOT_NOW),
+        (LotView, examples.LOT),
+        (GateView, examples.GATE),
+        (BoardView, examples.BOARD),
+    ):
         needed = {name for name, field in view.model_fields.items() if field.is_required()}
         assert needed <= example.keys() <= view.model_fields.keys()
     assert document["components"]["schemas"]["GateView"]["examples"] == [examples.GATE]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from bowei.domain.gate import GateState
+from services.availability import examples
 from services.availability.boards.arrows import Arrow
 from services.availability.boards.lines import Board, BoardKind, Line
 from services.availability.boards.showing import Shows
@@ -60,44 +61,7 @@ class LineView(BaseModel):
 class BoardView(SignOfLifeView):
     """What a board shows."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "as_of": "2026-03-02T00:30:05.000Z",
-                    "stale": False,
-                    "silent_s": 0,
-                    "id": "first-hospital",
-                    "kind": "hospital",
-                    "name": {"zh": "市第一医院", "en": "First Hospital"},
-                    "timezone": "Asia/Shanghai",
-                    "state": "diverting",
-                    "lines": [
-                        {
-                            "lot_id": "first-hospital",
-                            "name": {"zh": "市第一医院停车场", "en": "First Hospital"},
-                            "shows": "full",
-                            "level": "full",
-                            "own": True,
-                            "next": False,
-                            "arrow": "ahead",
-                        },
-                        {
-                            "lot_id": "gonglian-cc",
-                            "name": {"zh": "工联CC", "en": "Gonglian CC"},
-                            "shows": "count",
-                            "number": 118,
-                            "level": "plenty",
-                            "own": False,
-                            "next": True,
-                            "arrow": "left",
-                            "walk_s": 226,
-                        },
-                    ],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.BOARD]})
 
     id: str
     kind: BoardKind
