@@ -196,6 +196,13 @@ async def test_boards_share_the_places_of_all_streams(block: Block) -> None:
         assert [(await block.client.get(path)).status_code for path in paths] == [503, 503]
 
 
+async def test_an_own_lot_that_lends_to_its_hospital_has_one_line(block: Block) -> None:
+    """An agreement of a hospital with itself is odd, and no reason to say a lot twice."""
+    await block.register(agreements=(agreement(OWN, 20), agreement(MALL, 200)))
+    board = await block.until(f"/v1/boards/{FIRST}", lambda board: TOWER not in _lines(board))
+    assert [line["lot_id"] for line in board["lines"]] == [OWN, MALL]
+
+
 async def test_a_new_directory_changes_a_board(block: Block) -> None:
     """An agreement that ends takes its lot off the board that is open."""
     async with EventReader(block.app, f"/v1/boards/{FIRST}/stream") as reader:

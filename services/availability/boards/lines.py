@@ -85,6 +85,7 @@ def _of_hospital(snapshot: Snapshot, gate: GateStatus, asked: BoardAsked) -> Boa
     best_first = [snapshot.lots[one.lot_id] for one in gate.considered if one.excluded is None]
     others = [snapshot.lots[one.lot_id] for one in gate.considered if one.excluded is not None]
     ranked = {status.lot.lot_id: status for status in (*best_first, *_useful_first(others, hospital.gate))}
+    ranked.pop(hospital.lot_id, None)  # it has its line, whoever it lends to
     for status in _nearest_first(list(ranked.values())[:room], hospital.gate):
         lot_id = status.lot.lot_id
         lines.append(replace(_line(status), next=lot_id == next_id, walk_s=walks.get(lot_id)))
