@@ -9,7 +9,7 @@
 A hold ends once. `held` and `arrived` are live: they keep their place in the lot's count of held spaces.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -63,6 +63,11 @@ class Hold:
     arrived_at: datetime | None = None
     ended_at: datetime | None = None
     reason: str | None = None
+    code: str | None = field(default=None, compare=False)
+    """Eight digits by which the lot knows the car; a replacement has those of the hold before. Drawn by chance, so not
+    compared."""
+    barred: bool = False
+    """The lot's barrier refused to let the car in."""
 
 
 def lifetime(eta: timedelta) -> timedelta:

@@ -5,6 +5,7 @@ agreements, the one clock; each behind a port with an in-memory twin that passes
 answered was committed here first. What doesn't: a copy of now for readers (`bowei.livestate`), HTTP.
 
     holding      HoldBook: placing and ending holds      postgres_holding      migrations/0002
+    barriers     BarrierBook: commands and answers       postgres_barriers     migrations/0013
     reporting    ReportJournal: observations, passages   postgres_reporting    migrations/0003
     registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
     sensing      SpaceBook: spaces with a sensor each    postgres_sensing      migrations/0008
@@ -18,7 +19,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
     leading      the right to be the one that does it    following             that to copy the ledger
-    array_texts  arrays as Postgres writes them
+    array_texts  arrays as Postgres writes them           hold_rows             holds as it gives them
     emptying     of a demo's database                    failures              how a store fails
     in_memory    the twins
 """

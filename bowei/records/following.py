@@ -1,8 +1,10 @@
-"""The right to be the one follower, who hears of every changed promise."""
+"""The right to be the one follower, who hears of every changed promise, and how everybody else hears of them."""
 
+from bowei.records.failures import StoreAway
 from bowei.records.leading import Leadership, Leading, Post
 
 _FOLLOWER = Post(lock_key=0x666F6C6C6F77, name="follower", channel="bowei_promised")  # "follow"
+_LISTENER = Post(lock_key=None, name="listener", channel="bowei_promised")
 
 
 class LedgerLeadership:
@@ -18,3 +20,21 @@ class LedgerLeadership:
             StoreAway, OutcomeUnknown: the ledger can't be reached.
         """
         return await self._leadership.try_lead()
+
+
+class LedgerListening:
+    """Lets any process hear of changed promises and of steps of holds in the ledger at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self._listening = Leadership(url, _LISTENER)
+
+    async def listen(self) -> Leading:
+        """Listen from now on.
+
+        Raises:
+            StoreAway, OutcomeUnknown: the ledger can't be reached.
+        """
+        listening = await self._listening.try_lead()
+        if listening is None:
+            raise StoreAway("nobody listens")
+        return listening

@@ -1,6 +1,6 @@
 """The port of the ledger: holds are placed, kept and ended here, and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -94,6 +94,14 @@ class PromiseChanges:
     cursor: int
 
 
+@dataclass(frozen=True, slots=True)
+class HoldSteps:
+    """Diversions whose holds took a step, each with the step's lot, and where to go on from."""
+
+    taken: Sequence[tuple[str, LotId]]
+    cursor: int
+
+
 class HoldBook(Protocol):
     """Places and ends holds. Every method answers after its commit; a repeat gives the same answer.
 
@@ -147,6 +155,35 @@ class HoldBook(Protocol):
         Outcomes: granted (the new hold), none (the old hold, ended), repeated (it was already replaced),
         driver_has_hold (the old hold, ended: the driver holds a space under another id), hold_over, unknown_diversion.
         """
+        ...
+
+    async def move(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        """Revoke hold `ordinal` of a driver on the way and grant the next one, in one commit, or change nothing.
+
+        Outcomes: granted (the new hold), none (the old hold stays), repeated (it was already replaced), hold_over (it
+        has ended, or the car has arrived), unknown_diversion.
+        """
+        ...
+
+    async def arrive_by_code(self, lot_id: LotId, code: str) -> Decision:
+        """Say that the car whose code was shown is in the lot: arrived (also when repeated), unknown_diversion."""
+        ...
+
+    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
+        """Give the held holds on some lots whose time has not come, the last placed first, each as `repeated`."""
+        ...
+
+    async def steps(self, cursor: int | None) -> HoldSteps:
+        """Give the steps that holds took since `cursor` (None: none, only where to go on from); some come twice."""
         ...
 
     async def sweep(self) -> Swept:

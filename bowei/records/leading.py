@@ -17,9 +17,12 @@ _KEEPALIVE = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "5", "tcp_k
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A work that one process does: its lock, its name in the server's list of connections, and what wakes it."""
+    """A work that one process does: its lock, its name in the server's list of connections, and what wakes it.
 
-    lock_key: int
+    Without a lock every process may do it, and only listens.
+    """
+
+    lock_key: int | None
     name: str
     channel: str | None = None
 
@@ -107,7 +110,8 @@ class Leadership(HandsOutLead):
                 server_settings=_KEEPALIVE | {"application_name": f"bowei {self._post.name}"},
             )
             try:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", self._post.lock_key):
+                lock_key = self._post.lock_key
+                if lock_key is not None and not await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key):
                     await connection.close(timeout=2.0)
                     return None
                 if self._post.channel is not None:

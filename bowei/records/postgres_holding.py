@@ -1,26 +1,28 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import asyncpg
 import msgspec
 from typing_extensions import override
 
 from bowei.domain.agreements import AgreementId
-from bowei.domain.holds import Hold, HoldState
-from bowei.domain.lots import DriverId, HospitalId, LotId, SpaceClass
+from bowei.domain.holds import HoldState
+from bowei.domain.lots import DriverId, LotId, SpaceClass
 from bowei.domain.offering import LotPromise, PoolPromise
 from bowei.records.connecting import Borrow, acquired, kept, translated
 from bowei.records.failures import StoreAway
 from bowei.records.group_commit import Commit, GroupCommit
+from bowei.records.hold_rows import hold_of
 from bowei.records.holding import (
     Candidate,
     Decision,
     HoldBook,
+    HoldSteps,
     Json,
     Outcome,
     PlaceRequest,
@@ -41,6 +43,12 @@ _AS_IT_STANDS = """
              THEN pg_logical_emit_message(true, 'bowei', 'read') END AS after
     FROM bowei.hold h WHERE h.diversion_id = $1 AND ($2::text IS NULL OR h.driver_id = $2)
     ORDER BY h.ordinal DESC LIMIT 1
+"""
+
+_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_STEPS = """
+    SELECT DISTINCT s.diversion_id, h.lot_id FROM bowei.hold_step s JOIN bowei.hold h USING (diversion_id, ordinal)
+    WHERE s.changed_in >= $1::bigint::text::xid8
 """
 
 
@@ -145,7 +153,7 @@ class PostgresHoldBook(HoldBook):
     async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
         rows = await self._fetch(_AS_IT_STANDS, diversion_id, driver_id)
         if rows:
-            hold, answer = _hold(rows[0]["h"], state=rows[0]["state_now"])
+            hold, answer = hold_of(rows[0]["h"], state=rows[0]["state_now"])
             return Decision(Outcome.REPEATED, hold, answer)
         given_up = await self._fetch(
             "SELECT FROM bowei.given_up WHERE diversion_id = $1 AND ($2::text IS NULL OR driver_id = $2)",
@@ -194,6 +202,50 @@ class PostgresHoldBook(HoldBook):
         )
 
     @override
+    async def move(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        return await self._decide(
+            "SELECT * FROM bowei.move($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10)",
+            diversion_id,
+            driver_id,
+            ordinal,
+            reason,
+            msgspec.json.encode(answer).decode(),
+            *_as_arrays(candidates),
+        )
+
+    @override
+    async def arrive_by_code(self, lot_id: LotId, code: str) -> Decision:
+        return await self._decide("SELECT * FROM bowei.arrive_by_code($1, $2)", lot_id, code)
+
+    @override
+    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
+        rows = await self._fetch(
+            "SELECT h FROM bowei.hold h WHERE h.lot_id = ANY ($1) AND h.state = 'held' AND h.expires_at > bowei.now()"
+            " AND (h.barred OR NOT $2) ORDER BY h.placed_at DESC, h.diversion_id",
+            list(lot_ids),
+            only_barred,
+        )
+        return [Decision(Outcome.REPEATED, *hold_of(row["h"])) for row in rows]
+
+    @override
+    async def steps(self, cursor: int | None) -> HoldSteps:
+        async with acquired(self._pool) as connection:
+            with translated():
+                # As with promises, the horizon is read before the rows.
+                horizon = await connection.fetchval(_HORIZON, timeout=_COMMIT_TIMEOUT_S)
+                rows = await connection.fetch(_STEPS, cursor, timeout=_COMMIT_TIMEOUT_S) if cursor else []
+        return HoldSteps([(row["diversion_id"], LotId(row["lot_id"])) for row in rows], int(horizon))
+
+    @override
     async def sweep(self) -> Swept:
         rows = await self._fetch("SELECT * FROM bowei.sweep($1)", _MOST_SWEPT_LOTS)
         return Swept(**dict(rows[0])) if rows else Swept()
@@ -203,9 +255,7 @@ class PostgresHoldBook(HoldBook):
         async with acquired(self._pool) as connection:
             with translated():
                 # The horizon is read before the rows: what commits in between is read twice rather than never.
-                horizon = await connection.fetchval(
-                    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint", timeout=_COMMIT_TIMEOUT_S
-                )
+                horizon = await connection.fetchval(_HORIZON, timeout=_COMMIT_TIMEOUT_S)
                 rows = await connection.fetch(
                     "SELECT * FROM bowei.promised_since($1::bigint::text::xid8)", cursor, timeout=_COMMIT_TIMEOUT_S
                 )
@@ -272,29 +322,8 @@ def _decision(row: asyncpg.Record) -> Decision:
     outcome = Outcome(row["outcome"])
     if row["hold"] is None:
         return Decision(outcome)
-    hold, answer = _hold(row["hold"])
+    hold, answer = hold_of(row["hold"])
     return Decision(outcome, hold, answer)
-
-
-def _hold(row: asyncpg.Record, *, state: str | None = None) -> tuple[Hold, Json]:
-    hold = Hold(
-        diversion_id=row["diversion_id"],
-        ordinal=row["ordinal"],
-        driver_id=DriverId(row["driver_id"]),
-        hospital_id=HospitalId(row["hospital_id"]),
-        lot_id=LotId(row["lot_id"]),
-        agreement_id=AgreementId(row["agreement_id"]),
-        space_class=SpaceClass(row["space_class"]),
-        state=HoldState(state or row["state"]),
-        placed_at=row["placed_at"],
-        expires_at=row["expires_at"],
-        extended=row["extended_by"] is not None,
-        arrived_at=row["arrived_at"],
-        ended_at=row["ended_at"],
-        reason=row["reason"],
-    )
-    answer: dict[str, Any] = msgspec.json.decode(row["answer"])
-    return hold, answer
 
 
 def _promise(row: asyncpg.Record) -> LotPromise:

@@ -1,7 +1,7 @@
 """The register in Postgres (migrations/0001). Documents are the domain's own values as JSON."""
 
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -22,6 +22,7 @@ _CODES = {
     "agreement_lot_id_fkey": "unknown_lot",
     "agreement_hospital_id_fkey": "unknown_hospital",
     "source_lot_lot_id_fkey": "unknown_lot",
+    "gate_key_hospital_id_fkey": "unknown_hospital",
 }
 
 
@@ -162,6 +163,25 @@ class PostgresRegister(Register):
             )
             for row in rows
         ]
+
+    @override
+    async def put_gate_key(self, hospital_id: HospitalId, key_sha256: bytes) -> None:
+        async with self._changing() as connection:
+            await connection.execute(
+                """
+                INSERT INTO bowei.gate_key (hospital_id, key_sha256) VALUES ($1, $2)
+                ON CONFLICT (hospital_id) DO UPDATE SET key_sha256 = excluded.key_sha256
+                """,
+                hospital_id,
+                key_sha256,
+            )
+
+    @override
+    async def gate_keys(self) -> Mapping[bytes, HospitalId]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                rows = await connection.fetch("SELECT * FROM bowei.gate_key", timeout=_TIMEOUT_S)
+        return {row["key_sha256"]: HospitalId(row["hospital_id"]) for row in rows}
 
     @override
     async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:

@@ -1,7 +1,7 @@
 """The port of the register: what the parties agreed, written by the registry alone, read by everyone."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -40,7 +40,7 @@ class Source:
 
 
 def key_sha256_of(key: str) -> bytes:
-    """Give what is kept of a source's key, and looked up by: it is random and long, so a plain hash is enough."""
+    """Give what is kept of a key, and looked up by: it is random and long, so a plain hash is enough."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -104,7 +104,7 @@ class Register(Protocol):
         ...
 
     async def pause_lot(self, lot_id: LotId, *, paused: bool) -> None:
-        """Stop or resume all new holds on a lot, at once.
+        """Stop or resume all new holds on a lot, at once. Those that are held stay until they are moved.
 
         Raises:
             UnknownReference: the lot is not registered.
@@ -122,6 +122,18 @@ class Register(Protocol):
 
     async def sources(self) -> Sequence[Source]:
         """List every source."""
+        ...
+
+    async def put_gate_key(self, hospital_id: HospitalId, key_sha256: bytes) -> None:
+        """Let a key open a hospital's gate from now on; the one before ends at once.
+
+        Raises:
+            UnknownReference: the hospital is not registered.
+        """
+        ...
+
+    async def gate_keys(self) -> Mapping[bytes, HospitalId]:
+        """Give the SHA-256 of every gate's key, and the hospital that it opens."""
         ...
 
     async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:

@@ -183,6 +183,17 @@ class Block:
             answer={"why": "the lot closed"},
         )
 
+    async def move(self, driver: str, *candidates: Candidate, ordinal: int = 1, reason: str = "closed") -> Decision:
+        """Move a driver on the way because the lot closed."""
+        return await self.book.move(
+            f"diversion-of-{driver}",
+            DriverId(driver),
+            ordinal,
+            reason=reason,
+            candidates=candidates,
+            answer={"why": reason},
+        )
+
     async def granted_to(self, drivers: Iterable[str], *candidates: Candidate) -> list[str]:
         """Let drivers ask one after the other, and give those who got a space."""
         return [driver for driver in drivers if (await self.ask(driver, *candidates)).outcome == "granted"]

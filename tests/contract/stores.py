@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import DriverId
+from bowei.records.barriers import BarrierBook
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
 from bowei.records.dead_letters import DeadLetters
@@ -19,6 +20,7 @@ from bowei.records.forecasts import ForecastBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
+    InMemoryBarrierBook,
     InMemoryDeadLetters,
     InMemoryForecastBook,
     InMemoryHistory,
@@ -30,6 +32,7 @@ from bowei.records.in_memory import (
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
+from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_forecasts import PostgresForecastBook
 from bowei.records.postgres_history import PostgresHistory
@@ -72,6 +75,7 @@ class Stores:
     letters: DeadLetters
     quality: Quality
     forecasts: ForecastBook
+    barriers: BarrierBook
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -91,6 +95,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryDeadLetters(records, most=MOST_LETTERS),
         InMemoryQuality(records),
         InMemoryForecastBook(records, history.summed_up),
+        InMemoryBarrierBook(records),
         step_to,
     )
 
@@ -118,20 +123,13 @@ async def postgres_stores(
         register = PostgresRegister(pool)
         spaces = PostgresSpaceBook(pool)
         quality = PostgresQuality(pool)
-        yield (
-            Stores(
-                book,
-                journal,
-                register,
-                spaces,
-                history,
-                letters,
-                quality,
-                PostgresForecastBook(pool),
-                lambda instant: step_replay(pool, instant),
-            ),
-            pool,
-        )
+        barriers, forecasts = PostgresBarrierBook(pool), PostgresForecastBook(pool)
+
+        async def step_to(instant: datetime) -> None:
+            await step_replay(pool, instant)
+
+        stores = Stores(book, journal, register, spaces, history, letters, quality, forecasts, barriers, step_to)
+        yield stores, pool
         await book.close()
         await journal.close()
         await letters.close()

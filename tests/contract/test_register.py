@@ -234,3 +234,16 @@ async def test_a_source_is_given_back_as_it_was_put(block: Block) -> None:
     fewer = dataclasses.replace(native, key_sha256=None, lots=(("p2", MALL),))
     await block.register.put_sources([fewer])
     assert {source.source_id: source for source in await block.register.sources()} == {"native": fewer, "city": city}
+
+
+async def test_a_gate_has_one_key_at_a_time(block: Block) -> None:
+    """Shows that a new key ends the one before, for its own hospital alone, and that it is seen by its version."""
+    before = await block.register.directory_version()
+    await block.register.put_gate_key(FIRST, b"1" * 32)
+    await block.register.put_gate_key(SECOND, b"2" * 32)
+    await block.register.put_gate_key(FIRST, b"3" * 32)
+    assert await block.register.gate_keys() == {b"3" * 32: FIRST, b"2" * 32: SECOND}
+    assert await block.register.directory_version() > before
+    with pytest.raises(UnknownReference) as unknown:
+        await block.register.put_gate_key(NOBODY, b"4" * 32)
+    assert unknown.value.code == "unknown_hospital"

@@ -18,7 +18,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from services.local.data_folder import throwaway_data_folder
 from services.local.servers import embedded_servers
-from tests.property.test_ledger_histories import Histories, history_settings, real_ledger
+from tests.property.real_ledger import real_ledger
+from tests.property.test_ledger_histories import Histories, history_settings
 
 _HISTORIES_PER_SEED = 100
 

@@ -7,12 +7,10 @@ Two lots, two hospitals, four drivers with few ids, and times a second before, a
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -38,7 +36,6 @@ from bowei.records.in_memory import InMemoryRecords
 from bowei.records.registering import StillInUse
 from bowei.records.reporting import Judged
 from services.local.servers import Servers
-from tests.conftest import database_url
 from tests.contract.block import (
     FIRST,
     MALL,
@@ -54,7 +51,7 @@ from tests.contract.block import (
     a_lot,
     lending,
 )
-from tests.contract.stores import Stores, empty, in_memory_stores, postgres_stores, prepare
+from tests.contract.stores import Stores, empty, in_memory_stores
 from tests.property.drawing import (
     AGREEMENTS,
     MAX_STAY,
@@ -71,18 +68,10 @@ from tests.property.drawing import (
     which,
     windows,
 )
+from tests.property.real_ledger import Real, real_ledger
 
 EXAMPLES = int(os.environ.get("BOWEI_PROPERTY_EXAMPLES", "40"))
 STEPS = 40
-
-
-@dataclass(frozen=True)
-class Real:
-    """The real ledger, for all histories of a run one after the other."""
-
-    runner: asyncio.Runner
-    stores: Stores
-    pool: asyncpg.Pool
 
 
 @pytest.fixture(scope="module")
@@ -90,22 +79,6 @@ def real(servers: Servers) -> Iterator[Real]:
     """Give a migrated ledger on real Postgres, and the loop it lives in."""
     with real_ledger(servers) as real:
         yield real
-
-
-@contextmanager
-def real_ledger(servers: Servers) -> Iterator[Real]:
-    """Open a migrated ledger on real Postgres, in a database and a loop of its own."""
-    url = database_url(servers, "histories")
-    with asyncio.Runner() as runner:
-        runner.run(prepare(servers.database_url, url, "histories"))
-        opened = AsyncExitStack()
-        stores, pool = runner.run(_opened(opened, url))
-        yield Real(runner, stores, pool)
-        runner.run(opened.aclose())
-
-
-async def _opened(opened: AsyncExitStack, url: str) -> tuple[Stores, asyncpg.Pool]:
-    return await opened.enter_async_context(postgres_stores(url))
 
 
 @pytest.mark.timeout(120 + 2 * EXAMPLES)
@@ -265,6 +238,33 @@ class Histories(RuleBasedStateMachine):
                 diversion_id, driver, ordinal, ends_as=ends_as, reason=reason, candidates=instead, answer={"why": "r"}
             )
         )
+
+    @precondition(has_holds)
+    @rule(which=which, driver=driver_ids, stolen=rarely, ordinal=st.sampled_from([1, 1, 2]), instead=candidate_lists)
+    def move(self, which: int, driver: DriverId, ordinal: int, instead: tuple[Candidate, ...], *, stolen: bool) -> None:
+        """Move a driver on the way, or leave the driver alone where nothing else has room."""
+        diversion_id, driver = self.someone(which, driver, stolen=stolen)
+        self.both(
+            lambda s: s.book.move(diversion_id, driver, ordinal, reason="m", candidates=instead, answer={"why": "m"})
+        )
+        self.both(lambda s: s.book.held_on([MALL, OFFICE]))
+
+    @rule(lot_id=lot_ids, which=which, accepted=st.booleans())
+    def the_barrier_answers(self, lot_id: LotId, which: int, *, accepted: bool) -> None:
+        """Tell a barrier what there is to tell, and let it answer one of the commands."""
+
+        async def answered(stores: Stores) -> Any:
+            told = await stores.barriers.commands([lot_id])
+            if not told:
+                return None
+            # What ends in one commit ends in any order.
+            told = sorted(told, key=lambda one: (one.diversion_id, one.ordinal, one.given_at, one.kind))
+            command_id = told[which % len(told)].command_id
+            answer = await stores.barriers.answer(lot_id, command_id, accepted=accepted, reason=None)
+            # Ids and codes are each store's own.
+            return [replace(one, command_id=0, code=None) for one in told], answer
+
+        self.both(answered)
 
     @rule(
         lot_id=lot_ids,

@@ -6,10 +6,12 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     world        what is remembered, and what is due        holding      InMemoryHoldBook
     registering  InMemoryRegister                           reporting    InMemoryReportJournal
     sensing      InMemorySpaceBook                          forecasts    InMemoryForecastBook
+    barriers     InMemoryBarrierBook
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     quality      InMemoryQuality                            series       what it looks at
 """
 
+from bowei.records.in_memory.barriers import InMemoryBarrierBook
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
 from bowei.records.in_memory.forecasts import InMemoryForecastBook
 from bowei.records.in_memory.history import InMemoryHistory
@@ -21,6 +23,7 @@ from bowei.records.in_memory.sensing import InMemorySpaceBook
 from bowei.records.in_memory.world import InMemoryRecords
 
 __all__ = [
+    "InMemoryBarrierBook",
     "InMemoryDeadLetters",
     "InMemoryForecastBook",
     "InMemoryHistory",

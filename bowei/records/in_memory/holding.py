@@ -1,18 +1,20 @@
 """The ledger's twin."""
 
 import dataclasses
-from collections.abc import Sequence
+import secrets
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from typing_extensions import override
 
 from bowei.domain.holds import Hold, HoldState
-from bowei.domain.lots import DriverId
+from bowei.domain.lots import DriverId, LotId
 from bowei.domain.offering import NO_POOL, offered, pool_key
 from bowei.records.holding import (
     Candidate,
     Decision,
     HoldBook,
+    HoldSteps,
     Json,
     Outcome,
     PlaceRequest,
@@ -69,11 +71,13 @@ class InMemoryHoldBook(HoldBook):
                     state=HoldState.HELD,
                     placed_at=world.now,
                     expires_at=world.now + candidate.lifetime,
+                    code=holds[-1].hold.code if holds else f"{secrets.randbelow(10**8):08d}",
                 )
                 answer = {**request.answer, "offered_before": room}
                 kept = KeptHold(hold, request.request_hash, answer, request.plate_hash)
                 world.diversions[request.diversion_id] = [*holds, kept]
                 world.changed_promise(hold.lot_id)
+                world.note_step(kept, "held")
                 return _told(Outcome.GRANTED, kept)
         return Decision(Outcome.NONE)
 
@@ -142,6 +146,7 @@ class InMemoryHoldBook(HoldBook):
         if kept.extended_by is None:
             kept.extended_by = longer
             kept.hold = dataclasses.replace(kept.hold, extended=True, expires_at=kept.hold.expires_at + longer)
+            self._records.note_step(kept, "extended")
         return _told(Outcome.EXTENDED if kept.extended_by == longer else Outcome.ALREADY_EXTENDED, kept)
 
     @override
@@ -156,6 +161,7 @@ class InMemoryHoldBook(HoldBook):
         if kept.hold.state is HoldState.HELD:
             arrived_at = min(arrived_at, self._records.now)
             kept.hold = dataclasses.replace(kept.hold, state=HoldState.ARRIVED, arrived_at=arrived_at)
+            self._records.note_step(kept, "arrived")
         arrived = kept.hold.state in (HoldState.ARRIVED, HoldState.SETTLED)
         return _told(Outcome.ARRIVED if arrived else Outcome.HOLD_OVER, kept)
 
@@ -210,6 +216,71 @@ class InMemoryHoldBook(HoldBook):
         self._do_due_around(request)
         outcome = self._grant(request).outcome
         return _told(outcome, self._records.diversions[diversion_id][-1])
+
+    @override
+    async def move(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        world = self._records
+        kept = world.newest(diversion_id, driver_id)
+        if kept is not None and kept.hold.ordinal == ordinal and kept.hold.state is not HoldState.HELD:
+            return _told(Outcome.HOLD_OVER, kept)
+        before = (dict(world.promise_versions), world.last_promise_version, len(world.steps))
+        kept_before = [dataclasses.replace(one) for one in world.every_hold()]
+        moved = await self.replace(
+            diversion_id,
+            driver_id,
+            ordinal,
+            ends_as=HoldState.REVOKED,
+            reason=reason,
+            candidates=candidates,
+            answer=answer,
+        )
+        if moved.outcome not in (Outcome.NONE, Outcome.DRIVER_HAS_HOLD):
+            return moved
+        # It granted nothing: nothing has happened.
+        world.promise_versions, world.last_promise_version = before[:2]
+        del world.steps[before[2] :]
+        for one in kept_before:
+            world.diversions[one.hold.diversion_id][one.hold.ordinal - 1] = one
+        return _told(Outcome.NONE, world.diversions[diversion_id][-1])
+
+    @override
+    async def arrive_by_code(self, lot_id: LotId, code: str) -> Decision:
+        shown = [kept for kept in self._records.holds_on(lot_id) if kept.hold.code == code]
+        live = [kept for kept in shown if kept.live]
+        settled = sorted(
+            (kept for kept in shown if kept.hold.state is HoldState.SETTLED), key=lambda kept: kept.hold.placed_at
+        )
+        found = live or settled[-1:]
+        if len(found) != 1:
+            return Decision(Outcome.UNKNOWN_DIVERSION)
+        return self.arrive_at(found[0].hold.diversion_id, None, self._records.now)
+
+    @override
+    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
+        world = self._records
+        held = [kept for lot_id in set(lot_ids) for kept in world.holds_on(lot_id)]
+        held = [k for k in held if k.hold.state is HoldState.HELD and k.hold.expires_at > world.now]
+        held = [kept for kept in held if kept.hold.barred or not only_barred]
+        held.sort(key=lambda kept: kept.hold.diversion_id)
+        held.sort(key=lambda kept: kept.hold.placed_at, reverse=True)
+        return [_told(Outcome.REPEATED, kept) for kept in held]
+
+    @override
+    async def steps(self, cursor: int | None) -> HoldSteps:
+        world = self._records
+        # From 1 on, as the real cursor is never 0.
+        taken = [] if cursor is None else world.steps[cursor - 1 :]
+        lots = [(step.diversion_id, world.hold_of(step).hold.lot_id) for step in taken]
+        return HoldSteps(list(dict.fromkeys(lots)), len(world.steps) + 1)
 
     def _opened(self, diversion_id: str, driver_id: DriverId | None) -> KeptHold | None:
         """Give the diversion's newest hold with what is due on its lot done."""

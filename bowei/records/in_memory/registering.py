@@ -1,7 +1,7 @@
 """The register's twin."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from typing_extensions import override
 
@@ -95,6 +95,19 @@ class InMemoryRegister(Register):
             dataclasses.replace(source, trusted=source.source_id not in on_probation)
             for source in world.sources.values()
         ]
+
+    @override
+    async def put_gate_key(self, hospital_id: HospitalId, key_sha256: bytes) -> None:
+        world = self._records
+        if hospital_id not in world.hospitals:
+            raise UnknownReference("unknown_hospital")
+        others = {key: opened for key, opened in world.gate_keys.items() if opened != hospital_id}
+        world.gate_keys = others | {key_sha256: hospital_id}
+        world.directory_version += 1
+
+    @override
+    async def gate_keys(self) -> Mapping[bytes, HospitalId]:
+        return dict(self._records.gate_keys)
 
     @override
     async def find_hospital(self, hospital_id: HospitalId) -> Hospital | None:

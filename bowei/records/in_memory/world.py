@@ -41,6 +41,17 @@ class KeptHold:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptStep:
+    """One step of one hold; serials grow."""
+
+    serial: int
+    diversion_id: str
+    ordinal: int
+    state: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeptReport:
     """An observation as it was said, what became of it, and when it was received."""
 
@@ -96,6 +107,10 @@ class InMemoryRecords:
         self.passages_received: dict[tuple[LotId, str, PassageKind], datetime] = {}
         self.diversions: dict[str, list[KeptHold]] = {}
         """The holds of each diversion, oldest first."""
+        self.steps: list[KeptStep] = []
+        """The steps of all holds, oldest first; the serial of each is its place, from 1 on."""
+        self.barrier_answers: dict[int, bool] = {}
+        """By the serial of the step: whether the barrier accepted it."""
         self.given_up: dict[str, DriverId] = {}
         self.trusts: dict[Key, Trust] = {}
         self.qualities: dict[LotId, KeptQuality] = {}
@@ -106,6 +121,7 @@ class InMemoryRecords:
         self.promise_versions: dict[LotId, int] = {}
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
+        self.gate_keys: dict[bytes, HospitalId] = {}
 
     @property
     def now(self) -> datetime:
@@ -179,6 +195,16 @@ class InMemoryRecords:
             rate = self.refusal_rates.get(kept.hold.lot_id, 0.0)
             self.refusal_rates[kept.hold.lot_id] = refusal_rate_after(rate, refused=refused)
         self.changed_promise(kept.hold.lot_id)
+        self.note_step(kept, str(state))
+
+    def note_step(self, kept: KeptHold, state: str) -> None:
+        """Remember a step of a hold."""
+        hold = kept.hold
+        self.steps.append(KeptStep(len(self.steps) + 1, hold.diversion_id, hold.ordinal, state, self.now))
+
+    def hold_of(self, step: KeptStep) -> KeptHold:
+        """Give the hold that took a step."""
+        return self.diversions[step.diversion_id][step.ordinal - 1]
 
     def end_stay(self, kept: KeptHold) -> None:
         """End a running stay."""
