@@ -18,6 +18,8 @@ of its own (the caller says what time it is), no framework.
     usual_weeks   what is free in a usual week      calibrating   what came of chances
     forecast_scores  what forecasts were worth
     pricing       what a space is worth to those who come later
+    announcing    whether the hospital has room for who is on the way
+    dangers       why a promised space can hardly be kept
     choosing      the right lot, and why not others comparing     the same for a whole hospital, in order
     prospects     one lot of these, as it stands
     choice_rules  what the choice is weighed with   costs         what a lot costs a driver, part by part

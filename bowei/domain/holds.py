@@ -63,7 +63,7 @@ class Hold:
     arrived_at: datetime | None = None
     ended_at: datetime | None = None
     reason: str | None = None
-    code: str | None = field(default=None, compare=False)
+    code: str | None = field(default=None, compare=False, repr=False)
     """Eight digits by which the lot knows the car; a replacement has those of the hold before. Drawn by chance, so not
     compared."""
     barred: bool = False

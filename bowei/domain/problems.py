@@ -143,6 +143,18 @@ _CATALOGUE = (
     ProblemKind("unknown_agreement", 404, "No agreement of that id is registered.", "没有登记该协议。"),
     ProblemKind("unknown_source", 404, "No source of that id is registered.", "没有登记该数据源。"),
     ProblemKind("unknown_diversion", 404, "No diversion of that id is yours.", "您没有该编号的引导记录。"),
+    ProblemKind(
+        "unknown_code",
+        404,
+        "No live hold on this lot has that code. Check the lot and the digits.",
+        "本停车场没有使用该号码的有效保留，请核对停车场与号码。",
+    ),
+    ProblemKind(
+        "unknown_command",
+        404,
+        "This lot's barrier was given no such command, or it is over an hour old.",
+        "未向该停车场道闸下发此指令，或指令已过期。",
+    ),
     ProblemKind("method_not_allowed", 405, "This address does not take that method.", "此地址不支持该方法。"),
     # Conflict
     ProblemKind(

@@ -1,7 +1,12 @@
 """Serving: one uvicorn process with its limits, on loopback until told otherwise."""
 
+import asyncio
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import TypeVar
 
 import uvicorn
@@ -67,3 +72,32 @@ def serve(create_app: Callable[[], FastAPI], *, default_port: int, environment: 
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
     )
+
+
+@contextmanager
+def told_to_stop(close: Callable[[], None]) -> Iterator[None]:
+    """Call `close` when the process is told to stop, before the server waits for open answers to end.
+
+    A stream never ends by itself, and uvicorn ends the lifespan only after it has waited for it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    servers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(close)
+        handler = servers[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number, handler in servers.items():
+        if callable(handler):
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in servers.items():
+            if callable(handler):
+                signal.signal(number, handler)

@@ -2,14 +2,11 @@
 
 import asyncio
 import logging
-import signal
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -21,6 +18,7 @@ from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
+from bowei.observability.serving import told_to_stop
 from bowei.records.clock import ProductionClock, ScaledClock, open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import StoreFailure
@@ -113,7 +111,7 @@ def assemble(parts: Parts) -> FastAPI:
             for work in (mirror.run, snapshots.run):
                 await running.enter_async_context(in_background(work))
             await running.enter_async_context(signs_shown(parts.signs, snapshots, sign_measures))
-            running.enter_context(_told_to_stop(places.close))
+            running.enter_context(told_to_stop(places.close))
             running.callback(places.close)
             yield
 
@@ -180,32 +178,3 @@ async def _ask_for_clock(settings: Settings) -> Clock:
         return await open_clock(pool, allow_demo=settings.allow_demo)
     finally:
         await disconnect(pool)
-
-
-@contextmanager
-def _told_to_stop(close: Callable[[], None]) -> Iterator[None]:
-    """Call `close` when the process is told to stop, before the server waits for open answers to end.
-
-    A stream never ends by itself, and uvicorn ends the lifespan only after it has waited for it.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    servers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(close)
-        handler = servers[signal.Signals(number)]
-        if callable(handler):
-            handler(number, frame)
-
-    for number, handler in servers.items():
-        if callable(handler):
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in servers.items():
-            if callable(handler):
-                signal.signal(number, handler)

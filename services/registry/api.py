@@ -16,10 +16,10 @@ from bowei.domain.problems import FieldError, Refused
 from bowei.observability import yaml_text
 from bowei.observability.bodies import RequestLimits, RequestRules
 from bowei.observability.problems import problem_responses
-from bowei.records.registering import Source, StillInUse, UnknownReference
+from bowei.records.registering import Source, StillInUse, UnknownReference, key_sha256_of
 from services.registry import plausible
 from services.registry.agreement_params import AgreementIn
-from services.registry.enrolling import enrolled, faults_of_source
+from services.registry.enrolling import enrolled, faults_of_source, made_key
 from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
 from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view
@@ -78,7 +78,7 @@ async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Respon
 
 @router.post("/lots/{lot_id}/pause", operation_id="pause_lot")
 async def pause_lot(lot_id: LotIdPath, wired: Wired) -> View:
-    """Stop all new holds on a lot, at once; holds that were promised stay."""
+    """Stop all new holds on a lot, at once; drivers on their way there are moved where another lot has room."""
     return await _pause(lot_id, wired, paused=True)
 
 
@@ -115,6 +115,19 @@ async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wir
     response.status_code = 200 if hospital.hospital_id in directory.hospitals else 201
     _log.info("hospital_registered", extra={"hospital_id": hospital_id})
     return hospital_view(hospital)
+
+
+@router.post("/hospitals/{hospital_id}/gate-key", operation_id="make_gate_key", status_code=201)
+async def make_gate_key(hospital_id: HospitalIdPath, wired: Wired) -> View:
+    """Make the key by which the staff at a hospital's gate diverts cars; the one before ends at once.
+
+    It is in this answer and never again: only its hash is kept.
+    """
+    key = made_key(hospital_id)
+    with _answered():
+        await wired.register.put_gate_key(HospitalId(hospital_id), key_sha256_of(key))
+    _log.info("gate_key_made", extra={"hospital_id": hospital_id})
+    return {"hospital_id": hospital_id, "key": key}
 
 
 @router.get("/agreements", operation_id="list_agreements")

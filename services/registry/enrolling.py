@@ -1,7 +1,7 @@
 """Enrolling sources: their keys, of which only a hash is kept, and the lots that they may report for.
 
 A native source's key is `<source_id>.<43 random characters>`; its SHA-256, over the whole key in ASCII, is kept. The
-key is answered once, when it is made.
+key is answered once, when it is made. The key of a hospital's gate is made, and kept, in the same way.
 """
 
 import secrets
@@ -34,12 +34,17 @@ def faults_of_source(sent: SourceIn, lots: Mapping[LotId, Lot]) -> Iterator[Fiel
             yield FieldError(f"lots[{index}]", "unknown_lot")
 
 
+def made_key(owner_id: str) -> str:
+    """Make a key: who has it can be told from it, and nobody guesses the rest."""
+    return f"{owner_id}.{secrets.token_urlsafe(32)}"
+
+
 def enrolled(source_id: str, sent: SourceIn, known: Source | None) -> tuple[Source, str | None]:
     """Give the source to register, and its key if one was made now."""
     key: str | None = None
     key_sha256 = known.key_sha256 if known is not None and sent.kind is SourceKind.NATIVE else None
     if sent.kind is SourceKind.NATIVE and (key_sha256 is None or sent.new_key):
-        key = f"{source_id}.{secrets.token_urlsafe(32)}"
+        key = made_key(source_id)
         key_sha256 = key_sha256_of(key)
     suspended_now = known is not None and known.suspended
     source = Source(

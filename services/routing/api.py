@@ -1,21 +1,28 @@
 """HTTP in, HTTP out: drivers and their diversions."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Path, Response, status
+from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response, status
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import AwareDatetime
 
-from bowei.domain.choosing import Need
+from bowei.domain.holds import HoldState
 from bowei.domain.lots import HospitalId
 from bowei.domain.places import Point, to_wgs84
 from bowei.domain.plates import plate_hash
-from services.routing.diverting import Ask, Diversion
+from services.routing.diverting import Announced, Ask, Diversion
 from services.routing.drivers import TOKEN_LIFETIME
-from services.routing.params import DiversionId, DiversionIn, ExtensionIn, PositionIn, RefusalIn
-from services.routing.views import DiversionOut, DriverOut, diversion_out
+from services.routing.params import ArrivalIn, DiversionId, DiversionIn, ExtensionIn, Identifier, PositionIn, RefusalIn
+from services.routing.streaming import version_of
+from services.routing.views import DiversionOut, DriverOut, NearOut, diversion_out
 from services.routing.wiring import Driver, Wired, Wiring, newcomer
 
 router = APIRouter(prefix="/v1")
+
+LONGEST_POLL_S = 30
+_NEAR_M = 100
 
 OwnId = Annotated[DiversionId, Path(description="Made by the caller; the same id again gets the same answer.")]
 
@@ -45,31 +52,95 @@ async def put_diversion(
     """Choose the best lot with room and hold one space on it, in one commit.
 
     Repeat the same id after a time-out or a 503: the answer is the same hold. `outcome: none` means that no lot had
-    room, and nothing was kept: ask again when you like. `outcome: guided` means that nothing is held.
+    room, and nothing was kept: ask again when you like. `outcome: guided` means that nothing is held. With `announce`,
+    `outcome: proceed` means that the hospital should have room on arrival: nothing is held, wait at `watch`.
     """
     hashed = plate_hash(body.plate, wired.plate_key) if body.plate and wired.plate_key else None
     ask = Ask(
         diversion_id=diversion_id,
         hospital_id=HospitalId(body.hospital_id),
-        need=_need(body),
+        need=body.need(),
         position=_point(body.position),
         plate_hash=hashed,
+        announced=body.announce,
     )
     diversion = await wired.diverting.divert(ask, driver_id)
     if diversion.fresh:
         response.status_code = status.HTTP_201_CREATED
+    response.headers["ETag"] = _etag(diversion)
     return _shown(diversion, wired)
+
+
+def _announced(
+    hospital_id: Annotated[Identifier | None, Query(description="Of an announced driver, with arrives_at.")] = None,
+    arrives_at: Annotated[AwareDatetime | None, Query(description="As in `expected`.")] = None,
+) -> Announced | None:
+    if hospital_id is None or arrives_at is None:
+        return None
+    return Announced(HospitalId(hospital_id), arrives_at)
+
+
+WhoWasAnnounced = Annotated[Announced | None, Depends(_announced)]
 
 
 @router.get(
     "/diversions/{diversion_id}",
     operation_id="get_diversion",
-    summary="How does my hold stand?",
+    summary="How does my hold stand? (and long poll)",
+    response_model=DiversionOut,
     response_model_exclude_none=True,
+    responses={304: {"description": "It stands as the ETag says, also after `wait_s`."}},
 )
-async def get_diversion(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> DiversionOut:
-    """Give the diversion as it stands now, with its newest hold."""
-    return _shown(await wired.diverting.find(diversion_id, driver_id), wired)
+async def get_diversion(
+    diversion_id: OwnId,
+    wired: Wired,
+    driver_id: Driver,
+    announced: WhoWasAnnounced,
+    response: Response,
+    wait_s: Annotated[int, Query(ge=0, le=LONGEST_POLL_S, description="Wait so long for a change.")] = 0,
+    if_none_match: Annotated[str | None, Header(max_length=200)] = None,
+) -> DiversionOut | Response:
+    """Give the diversion as it stands now, with its newest hold.
+
+    Send its ETag as If-None-Match and you are answered 304 where nothing has changed; with `wait_s` only after so long.
+    """
+    diversion = await wired.diverting.find(diversion_id, driver_id, announced)
+    if wait_s and _knows(if_none_match, diversion):
+        with wired.stream_places.one_for(driver_id):
+            diversion = await wired.streams.wait(diversion, driver_id, version_of(diversion), wait_s)
+    if _knows(if_none_match, diversion):
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": _etag(diversion)})
+    response.headers["ETag"] = _etag(diversion)
+    response.headers["Cache-Control"] = "no-store"
+    return _shown(diversion, wired)
+
+
+async def _followed(
+    diversion_id: OwnId, wired: Wired, driver_id: Driver, announced: WhoWasAnnounced
+) -> AsyncIterator[Diversion]:
+    """Give the diversion to follow, with a place for the stream, before anything is sent."""
+    with wired.stream_places.one_for(driver_id):
+        yield await wired.diverting.find(diversion_id, driver_id, announced)
+
+
+@router.get(
+    "/diversions/{diversion_id}/stream",
+    operation_id="stream_diversion",
+    response_class=EventSourceResponse,
+    summary="What becomes of my diversion, as it happens (server-sent events)",
+)
+async def stream_diversion(
+    wired: Wired,
+    driver_id: Driver,
+    diversion: Annotated[Diversion, Depends(_followed)],
+    last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow one diversion: how it stands, then each change, a comment every 15 s; it ends when the diversion is over.
+
+    Reconnect with Last-Event-ID, and nothing is said again that you know.
+    """
+    async for event in wired.streams.follow(diversion, driver_id, last_event_id):
+        yield event
 
 
 @router.patch(
@@ -100,9 +171,27 @@ async def give_up_diversion(diversion_id: OwnId, wired: Wired, driver_id: Driver
     summary="I am in the lot",
     response_model_exclude_none=True,
 )
-async def arrive(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> DiversionOut:
+async def arrive(diversion_id: OwnId, wired: Wired, driver_id: Driver, body: ArrivalIn | None = None) -> DiversionOut:
     """Note the arrival; the space stays held until the lot's count shows the car."""
-    return _shown(await wired.diverting.arrive(diversion_id, driver_id), wired)
+    ordinal = None if body is None else body.ordinal
+    return _shown(await wired.diverting.arrive(diversion_id, driver_id, ordinal), wired)
+
+
+@router.post(
+    "/diversions/{diversion_id}/position",
+    operation_id="tell_position",
+    summary="Am I there?",
+)
+async def tell_position(diversion_id: OwnId, body: PositionIn, wired: Wired, driver_id: Driver) -> NearOut:
+    """Say how far it is to the entrance. The position is not kept.
+
+    Near is within 100 m. At a lot whose barrier tells nothing of cars the operator may let a geofence say "arrived".
+    """
+    point = to_wgs84(body.lat, body.lon, body.datum)
+    away_m, diversion = await wired.diverting.near(diversion_id, driver_id, point, wired.geofence_m)
+    hold = diversion.decision.hold
+    arrived = hold is not None and hold.state is not HoldState.HELD
+    return NearOut(near=away_m <= _NEAR_M, distance_m=round(away_m), arrived=arrived)
 
 
 @router.post(
@@ -127,18 +216,17 @@ async def refused(diversion_id: OwnId, body: RefusalIn, wired: Wired, driver_id:
     return _shown(await wired.diverting.refused(diversion_id, driver_id, body.ordinal), wired)
 
 
+def _knows(if_none_match: str | None, diversion: Diversion) -> bool:
+    """Say whether a caller has it as it stands; some proxies take the W/ from an ETag."""
+    return if_none_match is not None and f'"{version_of(diversion)}"' in if_none_match
+
+
+def _etag(diversion: Diversion) -> str:
+    return f'W/"{version_of(diversion)}"'
+
+
 def _shown(diversion: Diversion, wired: Wiring) -> DiversionOut:
     return diversion_out(diversion, wired.clock.now())
-
-
-def _need(body: DiversionIn) -> Need:
-    return Need(
-        space_class=body.space_class,
-        height_cm=body.height_cm,
-        stay=None if body.stay_s is None else timedelta(seconds=body.stay_s),
-        slow_walker=body.slow_walker,
-        standing=body.standing,
-    )
 
 
 def _point(position: PositionIn | None) -> Point | None:

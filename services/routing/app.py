@@ -17,14 +17,18 @@ from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.livestate.showing import ShowsPromises
 from bowei.observability.background import in_background, stop
+from bowei.observability.bodies import RequestLimits, RequestRules
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.observability.rate_limits import RateLimit
+from bowei.observability.serving import told_to_stop
+from bowei.records.barriers import BarrierBook
 from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES, StoreFailure
-from bowei.records.following import LedgerLeadership
+from bowei.records.following import LedgerLeadership, LedgerListening
 from bowei.records.holding import HoldBook
+from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
@@ -32,13 +36,26 @@ from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
 from bowei.roads.opening import open_travel_times
 from services.routing.api import router
+from services.routing.barriers import Barriers
+from services.routing.broker_line import Broker
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
+from services.routing.endangering import Dangers
 from services.routing.following import Follower, FollowsLedger
+from services.routing.gates_api import router as gates_router
+from services.routing.guarding import Guard
 from services.routing.hints import Hints
+from services.routing.knowing import KnownKeys
+from services.routing.lots_api import router as lots_router
 from services.routing.measures import Measures
+from services.routing.moving import Moving
+from services.routing.places import Places
 from services.routing.ranking import Ranking
 from services.routing.settings import Settings
+from services.routing.streaming import Streams
+from services.routing.telling import OpensLines, Telling
+from services.routing.views import written
+from services.routing.watching import HearsLedger, Watching
 from services.routing.wiring import Wiring
 
 _log = logging.getLogger(__name__)
@@ -46,6 +63,11 @@ _log = logging.getLogger(__name__)
 _START_WITHIN_S = 3.0
 """A ledger that is away for longer does not delay the start: the process answers 503 until it is there."""
 _LOAD_WITHIN_S = 2.0
+_MOST_WAITS_OF_DRIVER = 4
+_MOST_POLLS_OF_LOT = 4
+_POLLED = RequestLimits(total_s=40.0)
+"""A long poll of 30 s, and what comes before and after."""
+_RULES = RequestRules(by_prefix={"/v1/diversions/": _POLLED, "/v1/lots/": _POLLED})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 
 
@@ -66,7 +88,11 @@ class Stores:
     journal: ReportJournal
     live_state: LiveState
     leadership: FollowsLedger
+    hears: HearsLedger
+    barriers: BarrierBook
     clock: Clock
+    broker: OpensLines | None = None
+    """By which barriers are told, where there is one."""
 
 
 OpensStores = Callable[[AsyncExitStack], Awaitable[Stores]]
@@ -100,9 +126,10 @@ def assemble(settings: Settings, open_stores: OpensStores) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    metrics = install_http(app, service="routing", failures=PROBLEM_CODES)
+    metrics = install_http(app, service="routing", failures=PROBLEM_CODES, rules=_RULES)
     measures = Measures(metrics.registry)
-    app.include_router(router)
+    for each in (router, lots_router, gates_router):
+        app.include_router(each)
     app.state.stores = app.state.wiring = None
     add_health(
         app,
@@ -152,25 +179,57 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
     stack.push_async_callback(journal.close)
     live_state = RedisLiveState.connect(settings.redis_url)
     stack.push_async_callback(live_state.close)
-    leadership = LedgerLeadership(settings.database_url)
-    return Stores(book, PostgresRegister(pool), journal, live_state, leadership, clock)
+    return Stores(
+        book=book,
+        register=PostgresRegister(pool),
+        journal=journal,
+        live_state=live_state,
+        leadership=LedgerLeadership(settings.database_url),
+        hears=LedgerListening(settings.database_url),
+        barriers=PostgresBarrierBook(pool),
+        clock=clock,
+        broker=None if settings.barrier_broker is None else Broker(settings.barrier_broker),
+    )
 
 
 async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measures: Measures) -> Wiring:
     travel_times = await asyncio.to_thread(open_travel_times, settings.roads)
+    book, clock = stores.book, stores.clock
     mirror = LiveMirror(stores.live_state)
-    follower = Follower(stores.leadership, stores.book, stores.register, stores.live_state, measures)
-    for work in (mirror.run, follower.run):
+    hints = Hints(mirror, book, stores.journal, stores.register)
+    ranking = Ranking(hints, travel_times, measures)
+    watching = Watching(book, stores.hears)
+    dangers = Dangers(mirror, ranking, watching, clock)
+    moving = Moving(book, ranking, clock, measures)
+    guard = Guard(dangers, mirror, book, moving, measures)
+    barriers = Barriers(book, stores.barriers, watching, moving, measures)
+    beside = [guard.run]
+    if stores.broker is not None:
+        telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
+        beside.append(telling.run)
+    follower = Follower(stores.leadership, book, stores.register, stores.live_state, measures, beside=beside)
+    for work in (mirror.run, watching.run, dangers.run, follower.run):
         await stack.enter_async_context(in_background(work))
+    stack.enter_context(told_to_stop(watching.close))
+    stack.callback(watching.close)
     await mirror.wait_loaded(_LOAD_WITHIN_S)
-    hints = Hints(mirror, stores.book, stores.journal, stores.register)
+    diverting = Diverting(book, ranking, clock, measures, danger_to=dangers.of)
+    places = Places(most=settings.most_streams, most_of_one=_MOST_WAITS_OF_DRIVER)
+    measures.streams.set_function(lambda: places.taken)
     return Wiring(
-        diverting=Diverting(stores.book, Ranking(hints, travel_times, measures), stores.clock, measures),
+        diverting=diverting,
         tokens=DriverTokens(settings.driver_key),
-        clock=stores.clock,
+        clock=clock,
         plate_key=settings.plate_key,
         new_drivers=RateLimit(per_minute=settings.drivers_per_minute),
         requests_of_driver=RateLimit(per_minute=settings.requests_per_driver),
+        streams=Streams(diverting, watching, measures, lambda diversion: written(diversion, clock.now())),
+        stream_places=places,
+        polls=Places(most=settings.most_streams, most_of_one=_MOST_POLLS_OF_LOT),
+        barriers=barriers,
+        keys=KnownKeys(stores.register),
+        geofence_m=settings.geofence_m,
+        pages_url=settings.pages_url,
     )
 
 

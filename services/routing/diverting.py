@@ -1,19 +1,21 @@
 """The use case: the hospital is full, so choose the right lot, hold a space on it, and keep the promise."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from bowei.domain.agreements import AgreementId
+from bowei.domain.announcing import Expectation, expect
 from bowei.domain.choice_rules import ChoiceRules
-from bowei.domain.choosing import MOST_CANDIDATES, Considered, Need, candidates
+from bowei.domain.choosing import MOST_CANDIDATES, Considered, LotNow, Need, candidates
 from bowei.domain.clock import Clock
-from bowei.domain.holds import LONGEST_EXTENSION, REFUSED_ON_ARRIVAL, HoldState
+from bowei.domain.dangers import Danger
+from bowei.domain.holds import LONGEST_EXTENSION, REFUSED_ON_ARRIVAL, Hold, HoldState
 from bowei.domain.lots import DriverId, HospitalId
-from bowei.domain.places import Point
+from bowei.domain.places import Point, distance_m
 from bowei.domain.problems import Refused
 from bowei.records.failures import StoreAway
 from bowei.records.holding import Decision, HoldBook, Json, Outcome, PlaceRequest
@@ -44,10 +46,12 @@ class Ask:
     need: Need
     position: Point | None = None
     plate_hash: bytes | None = None
+    announced: bool = False
+    """The driver is on the way to the hospital and would rather go there, if it has room by then."""
 
     @property
     def meaning_hash(self) -> bytes:
-        """Hash what must be equal in a repeat: everything but the position, which changes between retries."""
+        """Hash what must be equal in a repeat. Where the driver is, and whether it is announced, may change."""
         meaning = [self.hospital_id, self.need, (self.plate_hash or b"").hex()]
         return hashlib.sha256(msgspec.json.encode(meaning)).digest()
 
@@ -62,6 +66,10 @@ class Diversion:
     known: Known
     guided_to: Considered | None = None
     answer: Json | None = None
+    danger: Danger | None = None
+    """Why the space can hardly be kept, as it looks now."""
+    expected: Expectation | None = None
+    """Of an announced driver for whom nothing is held: what the hospital's own lot will be like."""
 
     @property
     def fresh(self) -> bool:
@@ -84,17 +92,39 @@ class Diversion:
         return None if hold.state is HoldState.REVOKED else hold.agreement_id
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What an announced driver was told, said again by whoever goes on waiting: it is kept nowhere."""
+
+    hospital_id: HospitalId
+    arrives_at: datetime
+
+
+def _none_seen(_: Hold) -> Danger | None:
+    return None
+
+
 class Diverting:
     """Chooses, holds, and follows each hold to its end."""
 
-    def __init__(self, book: HoldBook, ranking: Ranking, clock: Clock, measures: Measures) -> None:
+    def __init__(
+        self,
+        book: HoldBook,
+        ranking: Ranking,
+        clock: Clock,
+        measures: Measures,
+        danger_to: Callable[[Hold], Danger | None] = _none_seen,
+    ) -> None:
         self._book = book
         self._ranking = ranking
         self._clock = clock
         self._measures = measures
+        self._danger_to = danger_to
 
     async def divert(self, ask: Ask, driver_id: DriverId) -> Diversion:
         """Hold a space on the best lot with room, for this id; a repeat gives the same hold.
+
+        Who is announced and will find room at the hospital is told to proceed, and nothing is held.
 
         Raises:
             Refused: unknown_hospital, id_reused, driver_has_hold, given_up, unknown_diversion.
@@ -104,6 +134,11 @@ class Diverting:
         known = await self._ranking.known()
         hospital = hospital_of(known, ask.hospital_id)
         now = self._clock.now()
+        if ask.announced:
+            eta = self._ranking.time_to_gate(hospital, ask.position or hospital.gate)
+            expected = self._expected(known, Announced(hospital.hospital_id, now + eta), now)
+            if not expected.full and (proceeding := await self._proceeding(ask, driver_id, known, expected)):
+                return proceeding
         ranked = self._ranking.rank(known, hospital, ask.position or hospital.gate, ask.need, now)
         answer = explain(ranked, ask.need, now, by=self._ranking.by)
         try:
@@ -117,7 +152,19 @@ class Diverting:
             return Diversion(ask.diversion_id, hospital.hospital_id, Decision(Outcome.NONE), known, guided_to, answer)
         self._measures.diversions.labels(str(decision.outcome)).inc()
         self._refuse(decision)
-        return Diversion(ask.diversion_id, hospital.hospital_id, decision, known, answer=answer)
+        return self._in_view(Diversion(ask.diversion_id, hospital.hospital_id, decision, known, answer=answer))
+
+    async def _proceeding(self, ask: Ask, driver_id: DriverId, known: Known, expected: Expectation) -> Diversion | None:
+        """Let an announced driver go on to the hospital, unless this id has its hold, or was given up, already."""
+        found = await self._book.find(ask.diversion_id, driver_id)
+        if found.outcome is not Outcome.UNKNOWN_DIVERSION:
+            return None
+        self._measures.diversions.labels("proceed").inc()
+        return Diversion(ask.diversion_id, ask.hospital_id, Decision(Outcome.NONE), known, expected=expected)
+
+    def _expected(self, known: Known, announced: Announced, now: datetime) -> Expectation:
+        hospital = hospital_of(known, announced.hospital_id)
+        return expect(known.lots.get(hospital.lot_id, LotNow(None)), announced.arrives_at, now)
 
     async def _place(
         self, ask: Ask, driver_id: DriverId, ranked: Sequence[Considered], rules: ChoiceRules, answer: Json
@@ -142,13 +189,27 @@ class Diverting:
                 break
         return decision
 
-    async def find(self, diversion_id: str, driver_id: DriverId) -> Diversion:
-        """Give a diversion as it stands now.
+    async def find(self, diversion_id: str, driver_id: DriverId, announced: Announced | None = None) -> Diversion:
+        """Give a diversion as it stands now; of one that holds nothing, what an `announced` driver may expect.
 
         Raises:
-            Refused: unknown_diversion, given_up.
+            Refused: unknown_diversion, given_up; unknown_hospital.
         """
-        return await self._about(diversion_id, await self._book.find(diversion_id, driver_id))
+        found = await self._book.find(diversion_id, driver_id)
+        if announced is None or found.outcome is not Outcome.UNKNOWN_DIVERSION:
+            return await self._about(diversion_id, found)
+        known = await self._ranking.known()
+        expected = self._expected(known, announced, self._clock.now())
+        return Diversion(diversion_id, announced.hospital_id, Decision(Outcome.NONE), known, expected=expected)
+
+    async def look_again(self, diversion: Diversion) -> Diversion:
+        """Give a diversion as the live state shows it now; the ledger is not asked."""
+        known = await self._ranking.known()
+        expected = diversion.expected
+        if expected is not None:
+            announced = Announced(diversion.hospital_id, expected.arrives_at)
+            expected = self._expected(known, announced, self._clock.now())
+        return self._in_view(replace(diversion, known=known, expected=expected))
 
     async def give_up(self, diversion_id: str, driver_id: DriverId) -> None:
         """Give the space up; of an unknown id, make sure that a late attempt grants nothing.
@@ -173,13 +234,37 @@ class Diverting:
         decision = await self._book.extend(diversion_id, driver_id, longer)
         return await self._step("extend", diversion_id, decision)
 
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Diversion:
-        """Note that the car is in the lot.
+    async def arrive(self, diversion_id: str, driver_id: DriverId, ordinal: int | None = None) -> Diversion:
+        """Note that the car is in the lot of its newest hold, which must be hold `ordinal` where that is said.
 
         Raises:
             Refused: hold_over, unknown_diversion.
         """
+        if ordinal is not None:
+            newest = (await self.find(diversion_id, driver_id)).decision.hold
+            if newest is not None and newest.ordinal != ordinal:
+                raise Refused("hold_over")
         return await self._step("arrive", diversion_id, await self._book.arrive(diversion_id, driver_id))
+
+    async def near(
+        self, diversion_id: str, driver_id: DriverId, position: Point, geofence_m: int
+    ) -> tuple[float, Diversion]:
+        """Give how many metres it is to the nearest entrance; the position is forgotten.
+
+        Within the geofence of a lot whose barrier tells us nothing, the car has arrived.
+
+        Raises:
+            Refused: hold_over, unknown_diversion.
+        """
+        diversion = await self.find(diversion_id, driver_id)
+        hold = diversion.decision.hold
+        lot = None if hold is None else diversion.known.directory.lots.get(hold.lot_id)
+        if hold is None or lot is None or not hold.state.live:
+            raise Refused("hold_over")
+        away_m = min(distance_m(position, entrance.point) for entrance in lot.entrances)
+        if hold.state is HoldState.HELD and not lot.barrier_link and away_m <= geofence_m:
+            diversion = await self.arrive(diversion_id, driver_id)
+        return away_m, diversion
 
     async def leave(self, diversion_id: str, driver_id: DriverId) -> Diversion:
         """Note that the car has left the lot.
@@ -230,7 +315,14 @@ class Diverting:
         self._refuse(decision)
         if decision.hold is None:
             raise Refused("unknown_diversion")
-        return Diversion(diversion_id, decision.hold.hospital_id, decision, known or await self._ranking.known())
+        return self._in_view(
+            Diversion(diversion_id, decision.hold.hospital_id, decision, known or await self._ranking.known())
+        )
+
+    def _in_view(self, diversion: Diversion) -> Diversion:
+        """Add what endangers its hold."""
+        hold = diversion.decision.hold
+        return replace(diversion, danger=None if hold is None else self._danger_to(hold))
 
     def _refuse(self, decision: Decision) -> None:
         code = _PROBLEMS.get(decision.outcome)

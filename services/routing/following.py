@@ -9,10 +9,13 @@ import logging
 import math
 import random
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from typing import Protocol
 
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsPromises
+from bowei.observability.background import in_background
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import HoldBook
 from bowei.records.registering import Register
@@ -56,13 +59,21 @@ class Follower:
     """Copies promises and the directory for as long as it has the right to. Run `run` as a task."""
 
     def __init__(
-        self, leadership: FollowsLedger, book: HoldBook, register: Register, live: ShowsPromises, measures: Measures
+        self,
+        leadership: FollowsLedger,
+        book: HoldBook,
+        register: Register,
+        live: ShowsPromises,
+        measures: Measures,
+        beside: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
+        """What `beside` does goes on for as long as this process follows: one of all does it."""
         self._leadership = leadership
         self._book = book
         self._register = register
         self._live = live
         self._measures = measures
+        self._beside = beside
         self._cursor: int | None = None
         self._directory_version = -1
         self._all_shown_at = self._swept_at = self._checked_at = -math.inf
@@ -83,18 +94,24 @@ class Follower:
         self._measures.following.set(1)
         _log.info("following_began")
         try:
-            while not following.lost():
-                await self._housekeep()
-                try:
-                    await self._copy()
-                except LiveStateAway as error:
-                    _log.warning("live_state_away", extra={"why": str(error)})
-                    await asyncio.sleep(_LOOK_EVERY_S)
-                else:
-                    await following.wait(_LOOK_EVERY_S)
+            async with AsyncExitStack() as stack:
+                for work in self._beside:
+                    await stack.enter_async_context(in_background(work))
+                while not following.lost():
+                    await self._housekeep()
+                    await self._copy_and_wait(following)
         finally:
             self._measures.following.set(0)
             await following.give_up()
+
+    async def _copy_and_wait(self, following: Following) -> None:
+        try:
+            await self._copy()
+        except LiveStateAway as error:
+            _log.warning("live_state_away", extra={"why": str(error)})
+            await asyncio.sleep(_LOOK_EVERY_S)
+        else:
+            await following.wait(_LOOK_EVERY_S)
 
     async def _copy(self) -> None:
         ledger = await self._book.server_identity()

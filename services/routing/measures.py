@@ -37,6 +37,43 @@ class Measures:
             ("source",),
             registry=registry,
         )
+        self.moves = Counter(
+            "bowei_routing_moves_total",
+            "How many drivers on the way were to be moved out of which danger, and what became of it?",
+            ("danger", "outcome"),
+            registry=registry,
+        )
+        self.endangered = Gauge(
+            "bowei_routing_endangered_holds",
+            "How many held holds are on lots that can hardly keep them? Measured by the follower.",
+            registry=registry,
+        )
+        self.stream_events = Counter(
+            "bowei_routing_stream_events_total", "How many events were sent to drivers' streams?", registry=registry
+        )
+        self.streams = Gauge("bowei_routing_streams", "How many streams and long polls are open?", registry=registry)
+        self.barrier_commands = Counter(
+            "bowei_routing_barrier_commands_total",
+            "How many commands were given to barriers, of which kind, by which way? One given twice counts twice.",
+            ("kind", "way"),
+            registry=registry,
+        )
+        self.barrier_answers = Counter(
+            "bowei_routing_barrier_answers_total",
+            "How many commands did barriers answer, and how?",
+            ("kind", "answer"),
+            registry=registry,
+        )
+        self.barrier_broker = Gauge(
+            "bowei_routing_barrier_broker_connected",
+            "Is this process connected to the broker by which barriers are told (1) or not (0)?",
+            registry=registry,
+        )
+        self.barrier_unanswered = Gauge(
+            "bowei_routing_barrier_unanswered",
+            "How many commands were published as often as they may be, and have no answer?",
+            registry=registry,
+        )
         self.following = Gauge(
             "bowei_routing_following",
             "Is this process the one that copies the ledger (1) or not (0)?",

@@ -16,7 +16,8 @@ from bowei.domain.problems import Refused
 from bowei.records.failures import StoreAway
 from bowei.records.holding import Candidate
 from bowei.roads.approaches import Approaches
-from bowei.roads.travel_times import TravelTimes
+from bowei.roads.by_air import air_drive_s
+from bowei.roads.travel_times import Targets, TravelTimes
 from services.routing.hints import Hints, Known
 from services.routing.measures import Measures
 
@@ -29,6 +30,7 @@ class Ranking:
         self._travel_times = travel_times
         self._measures = measures
         self._ready: dict[HospitalId, _Ready] = {}
+        self._gates: dict[HospitalId, tuple[Point, Targets]] = {}
 
     @property
     def by(self) -> str:
@@ -47,6 +49,27 @@ class Ranking:
         self._measures.ranking.observe(time.perf_counter() - started)
         self._measures.hints.labels(known.source).inc()
         return ranked
+
+    def cut_off(self, directory: Directory) -> frozenset[LotId]:
+        """Give the lots to which no road leads now from the gate of any hospital that they lend to."""
+        reached: set[LotId] = set()
+        known: set[LotId] = set()
+        for hospital in directory.hospitals.values():
+            ways = self._ready_for(directory, hospital).approaches.from_origin(hospital.gate)
+            known.update(ways)
+            reached.update(lot_id for lot_id, way in ways.items() if way.drive_s is not None)
+        return frozenset(known - reached)
+
+    def time_to_gate(self, hospital: Hospital, origin: Point) -> timedelta:
+        """Give how long the drive from `origin` to the hospital's gate takes; by a closed road, as long as by air."""
+        made_for, targets = self._gates.get(hospital.hospital_id, (None, None))
+        if targets is None or made_for != hospital.gate:
+            targets = self._travel_times.targets([hospital.gate])
+            self._gates[hospital.hospital_id] = (hospital.gate, targets)
+        (drive_s,) = self._travel_times.drive(origin, targets).seconds
+        if drive_s is None:
+            drive_s = air_drive_s(origin, hospital.gate)
+        return timedelta(seconds=drive_s)
 
     def _ready_for(self, directory: Directory, hospital: Hospital) -> "_Ready":
         ready = self._ready.get(hospital.hospital_id)

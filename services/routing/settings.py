@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment
+from services.routing.broker_line import SCHEMES as BROKER_SCHEMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Settings:
     """How many new drivers one network address may bring; phones of one carrier often share an address."""
     requests_per_driver: int
     """How many requests a minute one driver may make."""
+    most_streams: int
+    """How many streams and long polls of drivers may be open at once, and as many of barriers."""
+    geofence_m: int
+    """How near to the entrance of a lot without a barrier link a driver is taken as arrived; 0: never."""
+    barrier_broker: str | None = field(repr=False)
+    """The MQTT broker by which barriers are told; without it they ask by long poll."""
+    pages_url: str | None
+    """Where the drivers' page is, for the QR on slips; without it slips have none."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -44,4 +53,14 @@ def settings_from(environment: Environment) -> Settings:
         most_connections=environment.integer("BOWEI_ROUTING_CONNECTIONS", 8, least=2, most=100),
         drivers_per_minute=environment.integer("BOWEI_ROUTING_DRIVERS_PER_MINUTE", 3_000, least=1, most=1_000_000),
         requests_per_driver=environment.integer("BOWEI_ROUTING_REQUESTS_PER_DRIVER", 120, least=1, most=1_000_000),
+        most_streams=environment.integer("BOWEI_ROUTING_STREAMS", 2_000, least=1, most=8_000),
+        geofence_m=environment.integer("BOWEI_ROUTING_GEOFENCE_M", 0, least=0, most=500),
+        barrier_broker=_barrier_broker(environment),
+        pages_url=environment.find_text("BOWEI_DRIVER_PAGE_URL"),
     )
+
+
+def _barrier_broker(environment: Environment) -> str | None:
+    if environment.find_secret("BOWEI_BARRIER_BROKER_URL") is None:
+        return None
+    return environment.url("BOWEI_BARRIER_BROKER_URL", schemes=BROKER_SCHEMES)

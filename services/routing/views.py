@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
+from bowei.domain.announcing import Expectation
 from bowei.domain.choosing import LotNow
-from bowei.domain.holds import Hold
-from bowei.domain.lots import Entrance, Lot, Name
+from bowei.domain.holds import Hold, HoldState
+from bowei.domain.lots import Entrance, Lot, LotId, Name
 from bowei.domain.navigation import navigation_links
 from bowei.domain.observations import Bound
-from bowei.observability.instants import Instant
+from bowei.observability.instants import Instant, rfc3339
+from services.routing import wording
 from services.routing.diverting import Diversion
 from services.routing.explaining import considered_lot, considered_lots
 from services.routing.reasons import why
@@ -38,6 +41,31 @@ class HoldOut(BaseModel):
     arrived_at: Instant | None = None
     ended_at: Instant | None = None
     reason: str | None = None
+    code: str | None = Field(default=None, description="Shown at the lot instead of a plate; kept by a replacement.")
+
+
+class RiskOut(BaseModel):
+    """Why the space can hardly be kept, and no other is there to be had."""
+
+    reason: str
+    text: TextOut
+
+
+class MovedOut(BaseModel):
+    """From which lot the driver was moved, and why."""
+
+    lot_id: str
+    reason: str
+
+
+class ExpectedOut(BaseModel):
+    """What an announced driver finds at the hospital's own lot; unknown values are absent."""
+
+    arrives_at: Instant
+    chance: float | None = Field(default=None, description="That a space is free there then, 0 to 1.")
+    free: int | None = None
+    queue_vehicles: int | None = None
+    full: bool = Field(description="True: ask again with the same id, and a space nearby is held.")
 
 
 class EntranceOut(BaseModel):
@@ -76,20 +104,41 @@ class DiversionOut(BaseModel):
     """One answer to "the hospital is full"."""
 
     diversion_id: str
-    outcome: Literal["held", "guided", "none"] = Field(
+    outcome: Literal["held", "guided", "none", "proceed"] = Field(
         description="held: a space is (or was) held, see hold.state. guided: a lot is named, nothing is held. "
-        "none: no lot had room; a hold shown beside it could not be kept, and no other lot could replace it."
+        "none: no lot had room; a hold shown beside it could not be kept, and no other lot could replace it. "
+        "proceed: announced, and the hospital should have room; nothing is held, see expected."
     )
     hospital_id: str
     asked_at: str
     hold: HoldOut | None = None
     guaranteed: bool = Field(default=False, description="The lot's barrier keeps the held space.")
+    at_risk: RiskOut | None = None
+    moved_from: MovedOut | None = None
+    expected: ExpectedOut | None = None
+    watch: str | None = Field(default=None, description="Where an announced driver waits for a change (SSE).")
     lot: LotOut | None = None
     route: RouteOut | None = None
     nav: dict[str, str] | None = None
     considered: list[dict[str, Any]]
     text: TextOut
     why: TextOut = Field(description="Why this lot and not a nearer one; or why none.")
+
+
+class GateDiversionOut(BaseModel):
+    """A diversion of a car without an app, the token that opens it, and where its slip is."""
+
+    diversion: DiversionOut
+    driver_token: str
+    slip: str | None = None
+
+
+class NearOut(BaseModel):
+    """How far the driver is from the entrance; the position is not kept."""
+
+    near: bool
+    distance_m: int
+    arrived: bool = Field(description="True: the car is taken as arrived.")
 
 
 class DriverOut(BaseModel):
@@ -101,6 +150,8 @@ class DriverOut(BaseModel):
 
 def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
     """Show a diversion as it stands at `now`."""
+    if diversion.expected is not None:
+        return _proceeding(diversion, diversion.expected, now)
     hold, answer = diversion.decision.hold, diversion.explanation
     lot_id = hold.lot_id if hold else diversion.guided_to.lot_id if diversion.guided_to else None
     lot = diversion.known.directory.lots.get(lot_id) if lot_id else None
@@ -114,6 +165,8 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
         why=_name(why(answer, diversion.chosen, diversion.known.directory)),
         hold=None if hold is None else _hold_out(hold),
     )
+    if hold is not None and answer is diversion.decision.answer:
+        _show_life(shown, diversion, lot)
     if lot is None or diversion.chosen is None:
         return shown
     way = considered_lot(answer, lot.lot_id)
@@ -124,6 +177,49 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
     shown.route = _route_out(way, str(answer.get("by", "")))
     shown.nav = dict(navigation_links(entrance.point, lot.name.zh))
     return shown
+
+
+def written(diversion: Diversion, now: datetime) -> str:
+    """Write a diversion as it is answered, for a stream."""
+    return diversion_out(diversion, now).model_dump_json(exclude_none=True, by_alias=True)
+
+
+def _proceeding(diversion: Diversion, expected: Expectation, now: datetime) -> DiversionOut:
+    hospital = diversion.known.directory.hospitals[diversion.hospital_id]
+    text = _name(wording.expected(expected, hospital.name))
+    query = urlencode({"hospital_id": hospital.hospital_id, "arrives_at": rfc3339(expected.arrives_at)})
+    return DiversionOut(
+        diversion_id=diversion.diversion_id,
+        outcome="proceed",
+        hospital_id=hospital.hospital_id,
+        asked_at=rfc3339(now),
+        expected=ExpectedOut(
+            arrives_at=expected.arrives_at,
+            chance=None if expected.chance is None else round(expected.chance, 2),
+            free=expected.free,
+            queue_vehicles=expected.queue,
+            full=expected.full,
+        ),
+        watch=f"/v1/diversions/{diversion.diversion_id}/stream?{query}",
+        considered=[],
+        text=text,
+        why=text,
+    )
+
+
+def _show_life(shown: DiversionOut, diversion: Diversion, lot: Lot | None) -> None:
+    """Add where the driver was moved from, and what endangers the space now."""
+    moved_from = diversion.decision.answer.get("moved_from")
+    if moved_from is not None:
+        shown.moved_from = MovedOut(**moved_from)
+        left = diversion.known.directory.lots.get(LotId(shown.moved_from.lot_id))
+        state = diversion.decision.hold.state if diversion.decision.hold else None
+        if left is not None and state is HoldState.HELD:
+            now = Name(shown.text.zh, shown.text.en)
+            shown.text = _name(wording.moved(left.name, shown.moved_from.reason, now))
+    if diversion.danger is not None and lot is not None:
+        text = _name(wording.endangered(diversion.danger, lot.name))
+        shown.at_risk = RiskOut(reason=str(diversion.danger), text=text)
 
 
 def _outcome(diversion: Diversion) -> Literal["held", "guided", "none"]:
@@ -144,6 +240,7 @@ def _hold_out(hold: Hold) -> HoldOut:
         arrived_at=hold.arrived_at,
         ended_at=hold.ended_at,
         reason=hold.reason,
+        code=hold.code,
     )
 
 

@@ -9,8 +9,12 @@ from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
+from services.routing.barriers import Barriers
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
+from services.routing.knowing import KnownKeys
+from services.routing.places import Places
+from services.routing.streaming import Streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,14 @@ class Wiring:
     new_drivers: RateLimit
     """By network address."""
     requests_of_driver: RateLimit
+    streams: Streams
+    stream_places: Places
+    polls: Places
+    """Of lots' barriers."""
+    barriers: Barriers
+    keys: KnownKeys
+    geofence_m: int
+    pages_url: str | None
 
 
 def wiring(request: Request) -> Wiring:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from bowei.domain.dangers import Danger
 from tests.campaign.block import LOTS
 from tests.campaign.history import CHANGED, OWNER, THIEF, Attempt, History
 from tests.campaign.ledger import Ledger, Row
@@ -43,6 +44,7 @@ def check_all(history: History, ledger: Ledger) -> list[Violation]:
         _nobody_else_gets_in(history),
         _nobody_is_locked_out(history),
         _steps_are_legal(ledger),
+        _who_is_moved_has_a_space(ledger),
         _drivers_hold_one_at_a_time(ledger),
         _answers_are_of_their_time(history, ledger),
         _cars_were_counted_first(ledger),
@@ -132,7 +134,7 @@ def _one_id_has_one_answer(history: History) -> Iterator[Violation]:
 
 
 def _one_id_has_one_hold(history: History, ledger: Ledger) -> Iterator[Violation]:
-    """An id was granted once, and once more for each hold of it that was refused on arrival."""
+    """An id was granted once, and once more for each hold of it that was refused on arrival or moved out of danger."""
     granted: dict[str, set[int]] = defaultdict(set)
     fresh: dict[tuple[str, int], int] = defaultdict(int)
     for diversion_id, ordinal in ledger.holds:
@@ -141,11 +143,29 @@ def _one_id_has_one_hold(history: History, ledger: Ledger) -> Iterator[Violation
         if attempt.what == "put" and attempt.status == 201 and attempt.hold:
             fresh[(attempt.key, attempt.hold["ordinal"])] += 1
     for diversion_id, ordinals in granted.items():
-        if len(ordinals) > 1 + history.refusals_said.get(diversion_id, 0):
+        moves = sum(was_moved(ledger.holds[diversion_id, ordinal]) for ordinal in ordinals)
+        if len(ordinals) > 1 + history.refusals_said.get(diversion_id, 0) + moves:
             yield "more_than_one_hold_per_id", f"{diversion_id}: {sorted(ordinals)}"
     for key, times in fresh.items():
         if times > 1:
             yield "granted_anew_on_repeat", f"{key}: {times} times"
+
+
+def _who_is_moved_has_a_space(ledger: Ledger) -> Iterator[Violation]:
+    """A hold that was revoked on the way has its successor in the same commit, on another lot."""
+    for (diversion_id, ordinal), row in ledger.holds.items():
+        if not was_moved(row):
+            continue
+        after = ledger.holds.get((diversion_id, ordinal + 1))
+        if after is None:
+            yield "moved_to_nowhere", f"{diversion_id}/{ordinal}: {row['reason']}"
+        elif after["lot_id"] == row["lot_id"] or after["placed_at"] - row["ended_at"] > _COMMITTED_WITHIN:
+            yield "moved_late_or_nowhere_else", f"{diversion_id}/{ordinal}: {row} {after}"
+
+
+def was_moved(row: Row) -> bool:
+    """Say whether a hold was revoked because its lot could not keep it."""
+    return row["state"] == "revoked" and row["reason"] in set(Danger)
 
 
 def _nobody_else_gets_in(history: History) -> Iterator[Violation]:

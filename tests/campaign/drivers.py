@@ -135,7 +135,8 @@ class Driver:
             return
         lot_id = str(hold["lot_id"])
         entered_s = self._parks.enter(lot_id, trip.diversion_id, trip.plate)
-        answer = await self._insist(self._on(trip, "arrive", "POST", "/arrive"))
+        by_which = {"ordinal": hold["ordinal"]}
+        answer = await self._insist(self._on(trip, "arrive", "POST", "/arrive", by_which))
         shown = answer.hold if answer else None
         let_in = shown is not None and shown["state"] in {"arrived", "settled"} and shown["lot_id"] == lot_id
         if let_in:

@@ -13,6 +13,8 @@ from tests.campaign.history import History, Reported
 from tests.campaign.machines import INGEST
 
 _AT_ONCE = 4
+_CLOSES = 0.03
+"""Of all reports of a lot that is open."""
 _RESULTS_KEPT = {"applied", "stale", "duplicate"}
 
 
@@ -61,6 +63,7 @@ class Reporter:
         self._seq = 0
         self._held_back: list[dict[str, Any]] = []
         self._sending: set[asyncio.Task[None]] = set()
+        self._closed_until_s = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report until told to stop; then say everything that was not said yet, the newest last."""
@@ -111,7 +114,16 @@ class Reporter:
         }
         if self._plan.open is not None:
             item["open"] = self._plan.open
+        if self._closes():
+            item["state"] = "closed"
         return item | ({"seq": self._seq} if self._plan.numbered else {})
+
+    def _closes(self) -> bool:
+        """Say whether the lot is closed just now: for a few seconds, now and then, so that drivers are moved."""
+        now_s = time.monotonic()
+        if now_s > self._closed_until_s and self._rng.random() < _CLOSES:
+            self._closed_until_s = now_s + self._rng.uniform(1.0, 4.0)
+        return now_s < self._closed_until_s
 
     async def _send(self, items: list[dict[str, Any]], *, times: int = 1) -> None:
         for _ in range(times):

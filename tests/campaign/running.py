@@ -18,7 +18,7 @@ from bowei.records.failures import StoreFailure
 from services.routing.drivers import DriverTokens
 from tests.campaign.block import LOTS, QUIET
 from tests.campaign.calling import Caller, Request
-from tests.campaign.checking import Violation, by_kind, check_all
+from tests.campaign.checking import Violation, by_kind, check_all, was_moved
 from tests.campaign.disks import can_have_small_disk
 from tests.campaign.drivers import Driver
 from tests.campaign.faults import NEED_CLOCKS, NEED_DISK, flush_copy
@@ -183,7 +183,9 @@ async def _checked(machines: Machines, history: History) -> tuple[Ledger | None,
     violations += [("unanswered", what) for what in history.unanswered]
     violations += check_all(history, ledger)
     violations += [("deadlock", line) for line in deadlocks(machines.folder.log("postgres"))]
-    say(f"  {len(ledger.holds)} holds, {len(ledger.steps)} steps checked: {by_kind(violations) or 'no violations'}")
+    moved = sum(was_moved(row) for row in ledger.holds.values())
+    counted = f"{len(ledger.holds)} holds ({moved} moved), {len(ledger.steps)} steps checked"
+    say(f"  {counted}: {by_kind(violations) or 'no violations'}")
     return ledger, violations
 
 

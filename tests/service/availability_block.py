@@ -190,9 +190,11 @@ class Event:
 class EventReader:
     """Reads an address of the app as a stream; httpx's own ASGI transport waits for the end of an answer."""
 
-    def __init__(self, app: FastAPI, path: str, last_event_id: str | None = None) -> None:
+    def __init__(self, app: FastAPI, path: str, last_event_id: str | None = None, *, token: str | None = None) -> None:
         path, _, query = path.partition("?")
         headers = [] if last_event_id is None else [(b"last-event-id", last_event_id.encode())]
+        if token is not None:
+            headers.append((b"authorization", f"Bearer {token}".encode()))
         self._scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0"},

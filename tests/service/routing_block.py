@@ -3,21 +3,19 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 from fastapi import FastAPI
-from typing_extensions import override
 
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule
 from bowei.domain.clock import SteppedClock
-from bowei.domain.holds import HoldState
+from bowei.domain.dirt import Doubt
 from bowei.domain.lots import (
-    DriverId,
     Entrance,
     Hospital,
     HospitalId,
@@ -33,13 +31,18 @@ from bowei.domain.offering import Report
 from bowei.domain.places import Point
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.mirror import LiveMirror
-from bowei.records.failures import StoreAway, StoreFailure
-from bowei.records.holding import Candidate, Decision, Json, PlaceRequest, PromiseChanges, Swept
-from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.failures import StoreAway
+from bowei.records.in_memory import (
+    InMemoryBarrierBook,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryReportJournal,
+)
 from bowei.records.reporting import Judged
 from services.routing.app import Stores, assemble
-from services.routing.following import Following
 from services.routing.settings import Settings
+from services.routing.telling import OpensLines
+from tests.service.routing_stores import Ears, Leadership, LosableBook
 
 MONDAY_9H = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 """Monday, 2 March 2026, 09:00 in Hangzhou."""
@@ -51,8 +54,6 @@ DOOR = Point(30.2576, 120.1621)
 PLACES = {OWN: DOOR, MALL: Point(30.2552, 120.1582), OFFICE: Point(30.2640, 120.1640), TOWER: Point(30.2700, 120.1700)}
 SPACES = {OWN: 127, MALL: 20, OFFICE: 10, TOWER: 10}
 CLASSES = {SpaceClass.STANDARD: 20, SpaceClass.DISABLED: 1}
-
-_T = TypeVar("_T")
 
 
 def settings(**changes: Any) -> Settings:
@@ -68,6 +69,10 @@ def settings(**changes: Any) -> Settings:
         "most_connections": 2,
         "drivers_per_minute": 1_000,
         "requests_per_driver": 1_000,
+        "most_streams": 10,
+        "geofence_m": 0,
+        "barrier_broker": None,
+        "pages_url": "https://parking.example/d",
     }
     return Settings(**{**known, **changes})
 
@@ -94,105 +99,6 @@ def an_agreement(lot_id: LotId, **changes: Any) -> Agreement:
     return Agreement(AgreementId(f"{lot_id}-first"), lot_id, FIRST, **{**known, **changes})
 
 
-class LosableBook(InMemoryHoldBook):
-    """A ledger in memory that fails as a lost server would, before its commit or after it, while told to."""
-
-    def __init__(self, records: InMemoryRecords) -> None:
-        super().__init__(records)
-        self.failing: StoreFailure | None = None
-        self.commits_first = False
-        self.placed: list[PlaceRequest] = []
-        self.reads = 0
-
-    async def _answer(self, decided: Awaitable[_T]) -> _T:
-        if self.failing is not None and not self.commits_first:
-            asyncio.ensure_future(decided).cancel()
-            raise self.failing
-        answer = await decided
-        if self.failing is not None:
-            raise self.failing
-        return answer
-
-    @override
-    async def place(self, request: PlaceRequest) -> Decision:
-        self.placed.append(request)
-        return await self._answer(super().place(request))
-
-    @override
-    async def find(self, diversion_id: str, driver_id: DriverId | None) -> Decision:
-        return await self._answer(super().find(diversion_id, driver_id))
-
-    @override
-    async def release(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        return await self._answer(super().release(diversion_id, driver_id))
-
-    @override
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        return await self._answer(super().arrive(diversion_id, driver_id))
-
-    @override
-    async def replace(
-        self,
-        diversion_id: str,
-        driver_id: DriverId,
-        ordinal: int,
-        *,
-        ends_as: HoldState,
-        reason: str,
-        candidates: Sequence[Candidate],
-        answer: Json,
-    ) -> Decision:
-        replaced = super().replace(
-            diversion_id, driver_id, ordinal, ends_as=ends_as, reason=reason, candidates=candidates, answer=answer
-        )
-        return await self._answer(replaced)
-
-    @override
-    async def sweep(self) -> Swept:
-        return await self._answer(super().sweep())
-
-    @override
-    async def promised(self, cursor: int | None) -> PromiseChanges:
-        self.reads += cursor is None
-        return await self._answer(super().promised(cursor))
-
-    @override
-    async def now(self) -> datetime:
-        return await self._answer(super().now())
-
-
-@dataclass
-class Leadership:
-    """The right to follow, for the one process of a test; `taken` says that another process has it."""
-
-    taken: bool = False
-    failing: StoreFailure | None = None
-    given: int = 0
-    lost_now: bool = False
-    waits_s: float = 0.01
-
-    async def try_follow(self) -> Following | None:
-        """Take the right unless another has it."""
-        if self.failing is not None:
-            raise self.failing
-        if self.taken:
-            return None
-        self.given += 1
-        self.lost_now = False
-        return self
-
-    def lost(self) -> bool:
-        """Say whether the right was lost."""
-        return self.lost_now
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait a short while, as if promises changed often."""
-        await asyncio.sleep(min(timeout_s, self.waits_s))
-
-    async def give_up(self) -> None:
-        """Let another follow."""
-
-
 @dataclass
 class World:
     """Everything around one routing app that a test may look at or disturb."""
@@ -204,6 +110,7 @@ class World:
     journal: InMemoryReportJournal
     live_state: InMemoryLiveState
     leadership: Leadership
+    broker: OpensLines | None = None
     starts_that_fail: int = 0
     """How many times the ledger is away when the app opens its stores."""
     opened: list[str] = field(default_factory=list)
@@ -241,7 +148,17 @@ class World:
         stack.callback(self.opened.append, "closed")
         if self.opened.count("opened") <= self.starts_that_fail:
             raise StoreAway("refused")
-        return Stores(self.book, self.register, self.journal, self.live_state, self.leadership, self.clock)
+        return Stores(
+            book=self.book,
+            register=self.register,
+            journal=self.journal,
+            live_state=self.live_state,
+            leadership=self.leadership,
+            hears=Ears(),
+            barriers=InMemoryBarrierBook(self.records),
+            clock=self.clock,
+            broker=self.broker,
+        )
 
     async def report(self, lot_id: LotId, *, seen: bool = True, **counts: Any) -> None:
         """Let a lot report now, as ingest records and shows it; not `seen`: the live state has not heard of it."""
@@ -271,6 +188,23 @@ class World:
         self.clock.step_to(self.clock.now() + timedelta(**how_long))
         for lot_id, report in list(self.records.reports.items()):
             await self.reports_and_is_seen(lot_id, free=report.free, free_by_class=report.free_by_class)
+
+    async def doubts(self, lot_id: LotId, doubt: Doubt | None) -> None:
+        """Let somebody doubt a lot, or doubt it no more, and wait until routing has heard of it."""
+        report = await self.journal.set_doubt(lot_id, doubt)
+        assert report is not None
+        await self.live_state.show_reports({lot_id: report})
+        await until(lambda: self._mirrored(lot_id) == report)
+
+    async def later(self, *, silent: Sequence[LotId] = (), **how_long: float) -> None:
+        """Let time pass, in which every lot but the silent ones says again what it last said, doubt and all."""
+        self.clock.step_to(self.clock.now() + timedelta(**how_long))
+        for lot_id, last in list(self.records.reports.items()):
+            if lot_id not in silent:
+                again = replace(last, observed_at=self.clock.now(), received_at=self.clock.now())
+                self.records.reports[lot_id] = again
+                await self.live_state.show_reports({lot_id: again})
+                await until(lambda lot_id=lot_id, again=again: self._mirrored(lot_id) == again)  # type: ignore[misc]
 
     def holds(self) -> list[tuple[str, int, str, str]]:
         """List (id, ordinal, lot, state) of every hold there ever was."""

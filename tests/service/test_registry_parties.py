@@ -5,6 +5,7 @@ import pytest
 from bowei.domain.agreements import AgreementId
 from bowei.domain.lots import LotId
 from bowei.domain.places import Point, distance_m, to_gcj02
+from bowei.records.registering import key_sha256_of
 from tests.service.registry_app import (
     NAME,
     Document,
@@ -280,3 +281,19 @@ async def test_what_is_not_registered_is_named_as_unknown(path: str, code: str) 
         answer = await client.get(path)
 
     assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+async def test_a_gates_key_is_shown_once_and_kept_as_a_hash() -> None:
+    """Proves that the key of a hospital's gate is in the answer that made it, and that another takes its place."""
+    register = in_memory_register()
+    async with registry(register) as client:
+        await settle_in(client)
+        made = [(await client.post("/v1/hospitals/first/gate-key")) for _ in range(2)]
+        unknown = await client.post("/v1/hospitals/nowhere/gate-key")
+
+    assert [answer.status_code for answer in made] == [201, 201]
+    keys = [answer.json()["key"] for answer in made]
+    assert keys[0] != keys[1]
+    assert keys[1].startswith("first.")
+    assert await register.gate_keys() == {key_sha256_of(keys[1]): "first"}
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_hospital")

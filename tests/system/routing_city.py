@@ -29,6 +29,7 @@ from bowei.records.connecting import connect, disconnect
 from bowei.records.migrating import migrate
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.registering import Source, SourceKind, key_sha256_of
 from bowei.records.reporting import Judged
 from services.local.children import Child, kill
 from services.local.data_folder import throwaway_data_folder
@@ -145,11 +146,17 @@ class City:
         for lot_id, spaces in SPACES.items():
             await self.report(lot_id, spaces)
 
-    async def report(self, lot_id: LotId, free: int, *, seen: bool = True) -> None:
+    async def put_source(self, source_id: str, key: str, **lots: LotId) -> None:
+        """Register a source with its key, and its lots by its own codes."""
+        source = Source(SourceId(source_id), SourceKind.NATIVE, key_sha256_of(key), lots=tuple(lots.items()))
+        async with self._pool() as pool:
+            await PostgresRegister(pool).put_sources([source])
+
+    async def report(self, lot_id: LotId, free: int, *, seen: bool = True, **other: Any) -> None:
         """Let a lot report, as ingest records and shows it; not `seen`: only the ledger hears of it."""
         async with self._pool() as pool:
             journal = PostgresReportJournal(pool)
-            observation = Observation(lot_id, datetime.now(UTC), SourceId("counter"), free=free)
+            observation = Observation(lot_id, datetime.now(UTC), SourceId("counter"), free=free, **other)
             (recorded,) = await journal.record([Judged(observation)])
             await journal.close()
         if seen and recorded.report is not None:

@@ -93,6 +93,13 @@ class StandIn:
             self._holds[diversion_id]["state"] = "arrived"
         return self.said(diversion_id, 200)
 
+    def moved(self, path: str, lot_id: str) -> httpx2.Response:
+        """Say that a diversion was moved to another lot; once, however often it is asked."""
+        diversion_id = path.removeprefix("/v1/diversions/")
+        if self._holds[diversion_id]["lot_id"] != lot_id:
+            self._holds[diversion_id] = self._hold(2, lot_id)
+        return self.said(diversion_id, 200)
+
     def said(self, diversion_id: str, status: int) -> httpx2.Response:
         """Say how a diversion stands."""
         hold = self._holds[diversion_id]

@@ -21,7 +21,8 @@ async def test_a_diverted_driver_arrives_stays_and_leaves() -> None:
     assert (tally.diverted, tally.held, tally.arrived, tally.broken_promises) == (1, 1, 1, 0)
     assert world.parks[MALL].parked == 0
     steps = [f"{method} {path.rsplit('/', 1)[-1]}" for method, path in stand_in.asked]
-    assert steps == ["POST drivers", "PUT demo-t-hospital-1-1", "POST arrive", "POST leave"]
+    asked = ["POST drivers", "PUT demo-t-hospital-1-1", "GET demo-t-hospital-1-1", "POST arrive", "POST leave"]
+    assert list(dict.fromkeys(steps)) == asked
 
 
 async def test_a_car_that_finds_the_hospital_free_asks_nobody() -> None:
@@ -60,6 +61,35 @@ async def test_a_full_lot_without_a_link_is_counted_apart() -> None:
     world.parks[KERB].parked = world.parks[KERB].lot.capacity
     tally = await drive(world, StandIn(world.pace, lot_id="kerb"))
     assert (tally.refused_on_arrival, tally.refused_unfenced, tally.replaced) == (0, 1, 1)
+
+
+async def test_a_driver_who_is_moved_on_the_way_drives_to_the_other_lot() -> None:
+    """The look on the way names another space: the car arrives there, and nothing was broken or refused."""
+    world = block()
+    stand_in = StandIn(world.pace)
+
+    def moves(request: httpx2.Request) -> httpx2.Response:
+        return stand_in.moved(request.url.path, "other")
+
+    stand_in.answers["GET"] = moves
+    tally = await drive(world, stand_in)
+    assert (tally.moved, tally.arrived, tally.replaced, tally.broken_promises) == (1, 1, 0, 0)
+    assert ("POST", "/v1/diversions/demo-t-hospital-1-1/arrive") in stand_in.asked
+
+
+async def test_a_driver_who_was_moved_and_did_not_hear_of_it_gives_the_other_space_up() -> None:
+    """The car stands in the old lot already; that is no broken promise, and nothing stays held."""
+    world = block()
+    stand_in = StandIn(world.pace)
+
+    def over(request: httpx2.Request) -> httpx2.Response:
+        stand_in.answers["GET"] = lambda _: stand_in.moved(request.url.path.removesuffix("/arrive"), "other")
+        return httpx2.Response(409, json={"code": "hold_over"})
+
+    stand_in.answers["arrive"] = over
+    tally = await drive(world, stand_in)
+    assert (tally.moved_unheard, tally.broken_promises) == (1, 0)
+    assert ("DELETE", "/v1/diversions/demo-t-hospital-1-1") in stand_in.asked
 
 
 async def test_a_driver_without_a_replacement_goes_home() -> None:
@@ -116,7 +146,7 @@ async def test_at_a_lot_that_reads_plates_the_driver_says_nothing() -> None:
     stand_in = StandIn(world.pace)
     tally = await drive(world, stand_in, by_plate=["mall"])
     assert (tally.arrived, tally.broken_promises) == (1, 0)
-    assert [method for method, _ in stand_in.asked] == ["POST", "PUT", "GET"]
+    assert list(dict.fromkeys(method for method, _ in stand_in.asked)) == ["POST", "PUT", "GET"]
 
 
 async def test_a_driver_who_gets_no_answer_leaves_nothing_behind() -> None:

@@ -35,6 +35,10 @@ class Tally:
     refused_unfenced: int = 0
     """The same at a lot without a barrier link, to which drivers are guided, not guaranteed."""
     replaced: int = 0
+    moved: int = 0
+    """Sent elsewhere on the way, before the space was lost."""
+    moved_unheard: int = 0
+    """Was moved, and entered the old lot before hearing of it."""
     no_lot: int = 0
     """Answered that no lot had room."""
     gave_up: int = 0

@@ -7,6 +7,7 @@ ask for a diversion ──none──▶ stand in the queue, or drive off when it
     │ held
     ▼
 drive to the lot ──a space──▶ arrive, stay, leave
+    │ moved on the way: drive to the other one
     │ none: refused, and the same answer names a replacement; three times at most
     ▼
 ask again from there
@@ -35,6 +36,8 @@ _REQUESTS_MOST = 3
 _NOISE_SIGMA = 0.12
 _EXTEND = timedelta(minutes=5)
 _NEARLY_OVER = timedelta(seconds=45)
+_LOOK_EVERY = timedelta(seconds=30)
+"""How often a driver looks on the way whether the space is still the same one."""
 _LIVE = frozenset({"held", "arrived", "settled"})
 
 
@@ -209,10 +212,7 @@ class Driver:
         for _ in range(_REQUESTS_MOST):
             if way.hold is not None and await self._changes_mind(way.hold):
                 return
-            if way.hold is not None:
-                way = replace(way, hold=await self._drive(way.hold, way.drive))
-            else:
-                await self._pace.sleep(way.drive * self._noise())
+            way = await self._drive(way)
             park = self._world.parks[way.lot_id]
             entered_at = self._pace.now()
             if self._enter(park, way.hold, entered_at):
@@ -238,14 +238,31 @@ class Driver:
             return True
         return False
 
-    async def _drive(self, hold: Acknowledged, drive: timedelta) -> Acknowledged:
-        """Drive to the lot, and keep the space longer if the drive takes longer."""
-        arrives_at = self._pace.now() + drive * self._noise()
-        if arrives_at > hold.expires_at - _NEARLY_OVER:
-            await self._pace.until(hold.expires_at - 2 * _NEARLY_OVER)
-            hold = await self._extend(hold)
+    async def _drive(self, way: Way) -> Way:
+        """Drive to the lot, to another one if the space is moved, and keep it longer if the drive takes longer."""
+        arrives_at = self._pace.now() + way.drive * self._noise()
+        while way.hold is not None and self._looks_before(min(arrives_at, way.hold.expires_at - 2 * _NEARLY_OVER)):
+            await self._pace.sleep(_LOOK_EVERY)
+            moved = await self._moved(way.hold)
+            if moved is not None and moved.hold is not None:
+                self._tally.moved += 1
+                way, arrives_at = moved, self._pace.now() + moved.drive * self._noise()
+        if way.hold is not None and arrives_at > way.hold.expires_at - _NEARLY_OVER:
+            await self._pace.until(way.hold.expires_at - 2 * _NEARLY_OVER)
+            way = replace(way, hold=await self._extend(way.hold))
         await self._pace.until(arrives_at)
-        return hold
+        return way
+
+    def _looks_before(self, at: datetime) -> bool:
+        return self._pace.now() + _LOOK_EVERY < at
+
+    async def _moved(self, hold: Acknowledged) -> Way | None:
+        """Look where the diversion leads now; None: there still, or nowhere."""
+        answer = await self._routing.request("GET", self._diversion_path, token=self._token)
+        said = {} if answer is None else answer.body.get("hold", {})
+        if answer is None or int(said.get("ordinal", 0)) <= hold.ordinal:
+            return None
+        return self._read(answer)
 
     async def _extend(self, hold: Acknowledged) -> Acknowledged:
         body = {"extend_s": round(_EXTEND.total_seconds())}
@@ -282,23 +299,25 @@ class Driver:
         speaks = hold is not None and park.lot.lot_id not in self._by_plate
         if hold is not None:
             step, method = ("/arrive", "POST") if speaks else ("", "GET")
-            answer = await self._routing.request(method, f"{self._diversion_path}{step}", token=self._token)
-            self._check_kept(hold, answer)
+            body = {"ordinal": hold.ordinal} if speaks else None
+            answer = await self._routing.request(method, f"{self._diversion_path}{step}", token=self._token, body=body)
+            await self._check_kept(hold, answer)
         await self._pace.until(entered_at + self._visit.stay)
         park.leave(self._car, entered_at)
         if speaks:
             await self._routing.request("POST", f"{self._diversion_path}/leave", token=self._token)
 
-    def _check_kept(self, hold: Acknowledged, answer: Answer | None) -> None:
-        """Make sure that nobody denies the hold while it should live."""
-        if answer is None:
+    async def _check_kept(self, hold: Acknowledged, answer: Answer | None) -> None:
+        """Make sure that nobody denies the hold while it should live; one that was moved just now is not denied."""
+        said = {} if answer is None else answer.body.get("hold", {})
+        kept = said.get("state") in _LIVE and _acknowledged(self._diversion_id, said).identity == hold.identity
+        if answer is None or kept:
             return
-        if answer.status != 200 or "hold" not in answer.body:
-            self._figures.watch.denied(hold, self._pace.now(), answer.code)
+        if await self._moved(hold) is None:
+            self._figures.watch.denied(hold, self._pace.now(), str(said.get("state", answer.code)))
             return
-        said = answer.body["hold"]
-        if said["state"] not in _LIVE or _acknowledged(self._diversion_id, said).identity != hold.identity:
-            self._figures.watch.denied(hold, self._pace.now(), str(said["state"]))
+        self._tally.moved_unheard += 1
+        await self._routing.request("DELETE", self._diversion_path, token=self._token)
 
     async def _go_on(self, park: CarPark, hold: Acknowledged | None) -> Way | None:
         """Report a refusal and take the replacement; without a hold that lives, ask anew from here."""

@@ -5,11 +5,12 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from bowei.domain.lots import HospitalId, LotId
+from bowei.domain.lots import HospitalId, LotId, LotKind
 from services.local.demo.asking import Asking
 from services.local.demo.counting import Figures, PromiseWatch, Tally
 from services.local.demo.driving import Driver
@@ -22,6 +23,7 @@ from services.local.demo.world import CarPark, HospitalGate, World
 
 _CONNECTIONS_MOST = 64
 _POOL_WAIT_S = 4.0
+_CLOSES_AFTER, _CLOSED_FOR = timedelta(minutes=25), timedelta(minutes=10)
 _PASSAGES_FROM = 1
 """How many lots of a batch also report each car: one is enough to show it."""
 
@@ -58,6 +60,8 @@ class Life:
     looking: Looking
     delivery: Delivery
     feeds: list[Feed]
+    closable: list[CarPark]
+    """Lots that can say that they are closed."""
     drivers: dict[HospitalId, Iterator[Driver]]
 
     async def run(self) -> None:
@@ -66,10 +70,24 @@ class Life:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.looking.run())
             group.create_task(self.world.run_customers())
+            group.create_task(self._close_one())
             for feed in self.feeds:
                 group.create_task(feed.run())
             for coming in self.drivers.values():
                 group.create_task(self._send(coming, group))
+
+    async def _close_one(self) -> None:
+        """Let the busiest lot close for a while, so that its drivers are moved: an accident in its entrance.
+
+        Who is at its barrier already, and holds a space, is let in.
+        """
+        await self.world.pace.sleep(_CLOSES_AFTER)
+        if not self.closable:
+            return
+        park = max(self.closable, key=lambda one: one.barrier.held)
+        park.closed = True
+        await self.world.pace.sleep(_CLOSED_FOR)
+        park.closed = False
 
     async def _send(self, coming: Iterator[Driver], group: asyncio.TaskGroup) -> None:
         for driver in coming:
@@ -93,7 +111,15 @@ def new_life(
         gate.hospital.hospital_id: _drivers(gate, world, clients, figures, by_plate, salt)
         for gate in world.gates.values()
     }
-    return Life(world, figures, Looking(clients.availability, world.parks, pace), delivery, feeds, drivers)
+    closable = [
+        world.parks[lot_id]
+        for spec in scene.feeds
+        if spec.kind != "citybrain"
+        for lot_id in spec.codes
+        if world.parks[lot_id].barrier.linked and world.parks[lot_id].lot.kind is not LotKind.HOSPITAL
+    ]
+    looking = Looking(clients.availability, world.parks, pace)
+    return Life(world, figures, looking, delivery, feeds, closable, drivers)
 
 
 def _feed(

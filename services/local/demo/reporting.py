@@ -134,6 +134,8 @@ class NativeFeed:
             "free": counted.free,
             "method": "barrier_count",
         }
+        if self._parks[code].closed:
+            item["state"] = "closed"
         gate = self._gates.get(self._parks[code].lot.lot_id)
         if gate is not None:
             item["queue_vehicles"] = gate.queue

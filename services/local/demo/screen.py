@@ -130,6 +130,7 @@ class Screen:
             (f"diverted {tally.diverted}", ""),
             (f"held {tally.held}", ""),
             (f"arrived {tally.arrived}", ""),
+            (f"moved {tally.moved}", ""),
             (f"gave up {tally.gave_up}", ""),
             (f"no-shows {tally.no_shows}", ""),
             (refused, "red bold" if tally.refused_on_arrival else "green"),
@@ -143,7 +144,7 @@ def progress_line(world: World, figures: Figures, zone: ZoneInfo) -> str:
     tally, gate = figures.tally, next(iter(world.gates.values()))
     return (
         f"{_clock(world.pace.now(), zone)} cars {tally.cars}, hospital free {gate.park.free}, queue {gate.queue}, "
-        f"diverted {tally.diverted}, held {tally.held}, arrived {tally.arrived}, "
+        f"diverted {tally.diverted}, held {tally.held}, arrived {tally.arrived}, moved {tally.moved}, "
         f"refused {tally.refused_on_arrival} (+{tally.refused_unfenced} at lots without a barrier link), "
         f"broken {tally.broken_promises}"
     )

@@ -47,6 +47,8 @@ class CarPark:
         self.lot = lot
         self.parked = 0
         self.turned_away = 0
+        self.closed = False
+        """Says that it is closed: nobody is promised a space in it."""
         margins = [agreement.margin for agreement in agreements]
         self.barrier = Barrier(linked=lot.barrier_link, margin=min(margins, default=0))
         self._agreements = tuple(agreements)
@@ -93,7 +95,7 @@ class CarPark:
 
     def enter_as_walk_in(self, car: Car) -> bool:
         """Let in a car without a hold, if the barrier does."""
-        if not self.barrier.admits_walk_in(self.free, self.lent()):
+        if self.closed or not self.barrier.admits_walk_in(self.free, self.lent()):
             self.turned_away += 1
             return False
         self.barrier.walk_in_entered(self._pace.now())

@@ -1,0 +1,113 @@
+"""The guard: the follower's second work. It looks after holds whose lots can't keep them any more.
+
+One process of all does it, so that no driver is moved twice for one danger; the ledger would refuse that too.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from bowei.domain.dangers import Danger, short_by
+from bowei.domain.lots import LotId
+from bowei.domain.problems import Refused
+from bowei.livestate.mirror import LiveMirror
+from bowei.records.failures import StoreFailure
+from bowei.records.holding import Decision, HoldBook, Outcome
+from services.routing.endangering import Dangers
+from services.routing.measures import Measures
+from services.routing.moving import Moving
+
+_log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.5
+_MOST_AT_ONCE = 40
+"""How many drivers are moved in one look: 80 a second. A mall that closes with 300 holds is empty of them in 4 s."""
+_AGAIN_AFTER_S = 15.0
+"""For whom no other lot has room is asked again only then, unless the danger becomes another."""
+_MOST_REMEMBERED = 10_000
+
+
+class Guard:
+    """Moves drivers out of danger. Run `run` as a task where this process is the follower."""
+
+    def __init__(
+        self, dangers: Dangers, mirror: LiveMirror, book: HoldBook, moving: Moving, measures: Measures
+    ) -> None:
+        self._dangers = dangers
+        self._mirror = mirror
+        self._book = book
+        self._moving = moving
+        self._measures = measures
+        self._stuck_until: dict[tuple[str, int, Danger], float] = {}
+        self._seen: frozenset[tuple[LotId, Danger, int]] = frozenset()
+        self._again_at = 0.0
+
+    async def run(self) -> None:
+        """Guard until cancelled."""
+        while True:
+            try:
+                await self.look()
+            except StoreFailure as error:
+                _log.warning("holds_not_guarded", extra={"why": str(error)})
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Move whoever is in danger, as many as are moved at once.
+
+        Raises:
+            StoreFailure: the ledger is away, or what it did is not known.
+        """
+        seen = self._seen_now()
+        if seen == self._seen and time.monotonic() < self._again_at:
+            return
+        in_danger = await self._in_danger()
+        self._measures.endangered.set(len(in_danger))
+        to_be_moved = [(one, danger) for one, danger in in_danger if not self._is_stuck(one, danger)]
+        for one, danger in to_be_moved[:_MOST_AT_ONCE]:
+            await self._move(one, danger)
+        # Where a whole city is in danger, its holds are not read again and again.
+        self._seen, self._again_at = seen, time.monotonic() + (0 if to_be_moved else _AGAIN_AFTER_S)
+
+    def _seen_now(self) -> frozenset[tuple[LotId, Danger, int]]:
+        return frozenset((lot_id, danger, self._short_by(lot_id)) for lot_id, danger in self._dangers.now.items())
+
+    def _short_by(self, lot_id: LotId) -> int:
+        lot = self._mirror.directory.lots.get(lot_id)
+        return 0 if lot is None else short_by(lot, self._mirror.lot(lot_id))
+
+    async def _in_danger(self) -> list[tuple[Decision, Danger]]:
+        endangered = dict(self._dangers.now)
+        held = await self._book.held_on(endangered) if endangered else ()
+        found = [
+            (one, danger)
+            for lot_id, danger in endangered.items()
+            for one in self._to_be_moved(lot_id, danger, [on for on in held if on.hold and on.hold.lot_id == lot_id])
+        ]
+        held_on = [lot_id for lot_id, now in self._mirror.lots.items() if now.promise.held]
+        barred = await self._book.held_on(held_on, only_barred=True) if held_on else ()
+        return found + [(one, Danger.BARRED) for one in barred if one.hold and one.hold.lot_id not in endangered]
+
+    def _to_be_moved(self, lot_id: LotId, danger: Danger, held: Sequence[Decision]) -> Sequence[Decision]:
+        """Choose whom to move: of a lot that is short of spaces, so many as it is short of, the last ones that came."""
+        if danger is not Danger.FULL:
+            return held
+        # A lot that says "full" at its entrance and counts otherwise lets nobody in.
+        return held[: self._short_by(lot_id) or len(held)]
+
+    def _is_stuck(self, held: Decision, danger: Danger) -> bool:
+        hold = held.hold
+        return hold is None or self._stuck_until.get((hold.diversion_id, hold.ordinal, danger), 0.0) > time.monotonic()
+
+    async def _move(self, held: Decision, danger: Danger) -> None:
+        if held.hold is None:
+            return
+        try:
+            decision = await self._moving.away(held, danger)
+        except Refused as refused:
+            _log.warning("hold_not_moved", extra={"why": refused.code})
+            decision = Decision(Outcome.NONE)
+        if decision.outcome is Outcome.NONE:
+            if len(self._stuck_until) >= _MOST_REMEMBERED:
+                self._stuck_until.clear()
+            self._stuck_until[held.hold.diversion_id, held.hold.ordinal, danger] = time.monotonic() + _AGAIN_AFTER_S

@@ -1,0 +1,119 @@
+"""Who else may ask: lots by their source's key, hospitals by their gate's. As the register says, read now and then.
+
+Keys of which nothing is known are looked for anew, at most twice a second: the party may have been registered a moment
+ago. With the record away the last reading goes on.
+"""
+
+import hmac
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bowei.domain.lots import HospitalId, LotId
+from bowei.domain.problems import Refused
+from bowei.records.failures import StoreFailure
+from bowei.records.registering import Register, Source, key_sha256_of
+
+_FRESH_FOR_S = 2.0
+_MISS_GAP_S = 0.5
+_LONGEST_KEY = 256
+
+_Party = TypeVar("_Party")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    version: int
+    sources: Mapping[bytes, Source] = field(repr=False)
+    gates: Mapping[bytes, HospitalId] = field(repr=False)
+
+
+class KnownKeys:
+    """Opens keys of lots' sources and of hospitals' gates."""
+
+    def __init__(self, register: Register, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._register = register
+        self._monotonic = monotonic
+        self._reading: _Reading | None = None
+        self._read_at = float("-inf")
+
+    async def source_of(self, authorization: str | None) -> Source:
+        """Give the source whose key an Authorization header holds.
+
+        Raises:
+            Refused: key_missing, key_wrong, not_allowed (it is suspended).
+            StoreFailure: it is not known, and the register can't be read.
+        """
+        digest = _digest_of(authorization)
+        source = await self._found(lambda reading: reading.sources.get(digest))
+        if source is None or not hmac.compare_digest(source.key_sha256 or b"", digest):
+            raise Refused("key_wrong")
+        if source.suspended:
+            raise Refused("not_allowed")
+        return source
+
+    async def lot_of(self, authorization: str | None, name: str) -> LotId:
+        """Give the lot that a source calls `name`: by its own code, or by the lot's id.
+
+        Raises:
+            Refused: as `source_of`, and not_your_lot.
+            StoreFailure: as `source_of`.
+        """
+        source = await self.source_of(authorization)
+        by_code = dict(source.lots)
+        lot_id = by_code.get(name, LotId(name))
+        if lot_id not in by_code.values():
+            raise Refused("not_your_lot")
+        return lot_id
+
+    async def gate_of(self, authorization: str | None) -> HospitalId:
+        """Give the hospital whose gate's key an Authorization header holds.
+
+        Raises:
+            Refused: key_missing, key_wrong.
+            StoreFailure: it is not known, and the register can't be read.
+        """
+        digest = _digest_of(authorization)
+        hospital_id = await self._found(lambda reading: reading.gates.get(digest))
+        if hospital_id is None:
+            raise Refused("key_wrong")
+        return hospital_id
+
+    async def _found(self, look: Callable[[_Reading], _Party | None]) -> _Party | None:
+        await self._read(_FRESH_FOR_S)
+        found = None if self._reading is None else look(self._reading)
+        if found is None:
+            await self._read(_MISS_GAP_S)
+            found = None if self._reading is None else look(self._reading)
+        return found
+
+    async def _read(self, older_than_s: float) -> None:
+        if self._monotonic() - self._read_at < older_than_s:
+            return
+        self._read_at = self._monotonic()
+        try:
+            version = await self._register.directory_version()
+            if self._reading is not None and version == self._reading.version:
+                return
+            # The version first: a change while the rest is read makes the next look read all of it again.
+            sources = {source.key_sha256: source for source in await self._register.sources() if source.key_sha256}
+            self._reading = _Reading(version, sources, await self._register.gate_keys())
+        except StoreFailure as failure:
+            if self._reading is None:
+                self._read_at = float("-inf")
+                raise
+            _log.warning("register_not_read", extra={"cause": type(failure).__name__})
+
+
+def _digest_of(authorization: str | None) -> bytes:
+    scheme, _, key = (authorization or "").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not key:
+        raise Refused("key_missing")
+    if len(key) > _LONGEST_KEY:
+        raise Refused("key_wrong")
+    return key_sha256_of(key)

@@ -1,0 +1,184 @@
+"""The lot under a held space can't keep it any more: the driver gets another before, or is told plainly."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bowei.domain.dirt import Doubt
+from bowei.domain.observations import LotState
+from tests.service.availability_block import EventReader
+from tests.service.routing_block import MALL, OFFICE, TOWER, Driver, World, code, running_block, until
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Give the block, with routing running on it."""
+    async with running_block() as world:
+        yield world
+
+
+async def _held_at_the_mall(world: World) -> Driver:
+    driver = await world.driver()
+    assert (await driver.asks())["hold"]["lot_id"] == MALL
+    return driver
+
+
+async def _moved(world: World, driver: Driver) -> None:
+    await until(lambda: (driver.diversion_id, 2, OFFICE, "held") in world.holds())
+
+
+async def test_a_driver_whose_lot_closes_gets_another_space_and_hears_why(world: World) -> None:
+    """The old hold is revoked with the reason, the new one granted in the same step; the code stays the same."""
+    driver = await _held_at_the_mall(world)
+    digits = (await driver.looks())["hold"]["code"]
+    assert world.app is not None
+    async with EventReader(world.app, f"{driver.path}/stream", token=driver.token) as stream:
+        await stream.event()
+        await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+        told = await stream.event_that(lambda event: event.event == "replaced")
+    said = told.data
+    assert (said["hold"]["lot_id"], said["hold"]["code"]) == (OFFICE, digits)
+    assert said["moved_from"] == {"lot_id": MALL, "reason": "lot_closed"}
+    assert said["text"]["en"].startswith("Lot in77 has closed. You are moved.")
+    assert said["text"]["zh"].startswith("停车场in77已关闭，已为您改换车位。")
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "revoked"), (driver.diversion_id, 2, OFFICE, "held")]
+
+
+async def test_a_lot_that_is_paused_lets_its_drivers_go_elsewhere(world: World) -> None:
+    """A person said so, and it counts at once."""
+    driver = await _held_at_the_mall(world)
+    await world.register.pause_lot(MALL, paused=True)
+    await _moved(world, driver)
+    assert (await driver.looks())["moved_from"]["reason"] == "lot_paused"
+
+
+async def test_a_doubted_lot_loses_its_drivers_after_a_minute(world: World) -> None:
+    """A doubt that is taken back at once moves nobody; one that lasts does."""
+    driver = await _held_at_the_mall(world)
+    await world.doubts(MALL, Doubt.STUCK)
+    await _a_while()
+    await world.later(seconds=59)
+    await _a_while()
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "held")]
+    await world.later(seconds=2)
+    await _moved(world, driver)
+    assert (await driver.looks())["moved_from"]["reason"] == "lot_doubted"
+
+
+async def test_a_feed_that_dies_moves_who_trusted_it(world: World) -> None:
+    """After ten minutes of silence the mall's count is worth nothing; the others went on reporting."""
+    driver = await world.driver()
+    await driver.asks(position={"lat": 30.20, "lon": 120.10, "datum": "wgs84"})
+    await world.later(minutes=11, silent=[MALL])
+    await _moved(world, driver)
+    assert (await driver.looks())["moved_from"]["reason"] == "feed_lost"
+
+
+async def test_a_lot_that_fills_below_its_holds_moves_the_last_who_came(world: World) -> None:
+    """Three cars are on the way and two spaces are left: one is moved, once the count has stood for two minutes."""
+    drivers = []
+    for _ in range(3):
+        drivers.append(await _held_at_the_mall(world))
+        world.clock.step_to(world.clock.now() + timedelta(seconds=1))
+    await world.reports_and_is_seen(MALL, free=2)
+    await _a_while()
+    assert len(world.holds()) == 3
+    await world.later(seconds=121)
+    await _moved(world, drivers[-1])
+    await _a_while()
+    assert [(lot, state) for _, ordinal, lot, state in world.holds() if ordinal == 1] == [
+        (MALL, "held"),
+        (MALL, "held"),
+        (MALL, "revoked"),
+    ]
+
+
+async def test_a_count_that_is_wrong_for_one_report_moves_nobody(world: World) -> None:
+    """The next report is right again: what looked like a danger was noise."""
+    driver = await _held_at_the_mall(world)
+    await world.reports_and_is_seen(MALL, free=0)
+    await _a_while()
+    await world.later(seconds=90)
+    await world.reports_and_is_seen(MALL, free=20)
+    await world.later(seconds=90)
+    await _a_while()
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "held")]
+
+
+async def test_where_nothing_else_has_room_the_hold_stays_and_the_driver_is_told(world: World) -> None:
+    """The space is not taken away for nothing; it is said in both languages; and when a lot has room it is had."""
+    driver = await _held_at_the_mall(world)
+    for lot_id in (OFFICE, TOWER):
+        await world.reports_and_is_seen(lot_id, free=0)
+    assert world.app is not None
+    async with EventReader(world.app, f"{driver.path}/stream", token=driver.token) as stream:
+        await stream.event()
+        await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+        told = await stream.event()
+        assert told.event == "at_risk"
+        assert (told.data["hold"]["state"], told.data["at_risk"]["reason"]) == ("held", "lot_closed")
+        assert told.data["at_risk"]["text"]["en"].startswith("Lot in77 has closed, and no other lot has a space now.")
+        await world.reports_and_is_seen(MALL, free=20)
+        assert (await stream.event()).event == "safe"
+    assert "at_risk" not in await driver.looks()
+
+
+async def test_nobody_is_sent_around_twice_by_lots_that_may_yet_keep_their_word(world: World) -> None:
+    """Moved once for a doubt, the driver stays at the second lot although it is doubted too; and never goes back."""
+    driver = await _held_at_the_mall(world)
+    await world.doubts(MALL, Doubt.STUCK)
+    await _a_while()
+    await world.later(seconds=61)
+    await _moved(world, driver)
+    await world.doubts(MALL, None)
+    await world.doubts(OFFICE, Doubt.STUCK)
+    await _a_while()
+    await world.later(seconds=61)
+    await _a_while()
+    said = await driver.looks()
+    assert (said["hold"]["ordinal"], said["at_risk"]["reason"]) == (2, "lot_doubted")
+    await world.reports_and_is_seen(OFFICE, free=10, state=LotState.CLOSED)
+    await world.doubts(OFFICE, None)
+    await until(lambda: (driver.diversion_id, 3, TOWER, "held") in world.holds())
+
+
+async def test_who_has_arrived_is_left_alone(world: World) -> None:
+    """The car stands in the lot: that it closes now is nobody's trouble."""
+    driver = await _held_at_the_mall(world)
+    await driver.arrives()
+    await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+    await _a_while()
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "arrived")]
+
+
+async def test_who_did_not_hear_of_the_move_does_not_arrive_elsewhere(world: World) -> None:
+    """An arrival may say by which hold: the old one is over, and the new space is not taken for it."""
+    driver = await _held_at_the_mall(world)
+    await world.register.pause_lot(MALL, paused=True)
+    await _moved(world, driver)
+    answer = await world.request("POST", f"{driver.path}/arrive", driver.token, json={"ordinal": 1})
+    assert code(answer) == (409, "hold_over")
+    assert (await driver.looks())["hold"]["state"] == "held"
+    answer = await world.request("POST", f"{driver.path}/arrive", driver.token, json={"ordinal": 2})
+    assert answer.json()["hold"]["state"] == "arrived"
+
+
+async def test_one_process_of_all_moves_drivers(world: World) -> None:
+    """A process that does not follow the ledger moves nobody, and still says what it sees."""
+    world.leadership.taken = True
+    world.leadership.lost_now = True
+    await _a_while()
+    driver = await _held_at_the_mall(world)
+    # Nobody copies promises now; who follows has told of this one.
+    await world.live_state.show_promises((await world.book.promised(None)).promises)
+    await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+    await _a_while()
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "held")]
+    assert (await driver.looks())["at_risk"]["reason"] == "lot_closed"
+
+
+async def _a_while() -> None:
+    """Let the guard look twice; what it does not do then it does not do."""
+    await asyncio.sleep(1.2)
