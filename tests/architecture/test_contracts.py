@@ -25,6 +25,7 @@ HOLDS = "Only routing places and ends holds"
 REPORTS = "Only ingest records what lots say; routing may read it"
 CONVERTERS = "Only pulling knows the library of other people's converters"
 QUALITY = "Only ingest judges who is believed, and only the registry takes a person's word on it"
+SIMULATOR = "Only the evaluation of traffic knows the traffic simulator"
 READS = "Availability writes nothing: it knows no store that writes"
 
 # Which contracts break when a line is planted in a file.
@@ -45,6 +46,7 @@ PLANTS: list[tuple[str, str, set[str]]] = [
     ("services/routing/__init__.py", "import bowei.records.quality", {QUALITY}),
     ("services/availability/views.py", "import bowei.livestate.showing", {READS}),
     ("services/ingest/intake.py", "import parkapi_sources", {CONVERTERS}),
+    ("services/local/evaluate/traffic/following.py", "import libsumo", {SIMULATOR}),
 ] + [
     (f"bowei/{room}/__init__.py", f"import bowei.{other}", {LAYERS})
     for room in ("records", "livestate", "roads", "observability")

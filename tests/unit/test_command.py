@@ -80,3 +80,13 @@ def test_nothing_slow_is_loaded_before_a_command_needs_it() -> None:
 
     assert "typer" in loaded.stdout.split()
     assert not {"numpy", "scipy", "fastapi", "asyncpg", "redis", "bowei"} & set(loaded.stdout.split())
+
+
+def test_an_evaluation_without_its_simulator_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line and the fix, no trace of calls: the simulator is an extra."""
+    for name in [name for name in sys.modules if name.startswith("services.local.evaluate.traffic.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "libsumo", None)
+    result = RUNNER.invoke(app, ["evaluate", "traffic"])
+    assert result.exit_code == 2
+    assert "libsumo is not installed. Fix: make .venv/.evaluate-ready" in result.output

@@ -85,3 +85,31 @@ def evaluate_forecasts(
     from services.local.evaluate.forecasts.command import evaluate_forecasts as run  # noqa: PLC0415
 
     raise typer.Exit(run(folders, warm_up=timedelta(days=warm_up), out=out, plot=plot))
+
+
+@evaluate.command("traffic")
+def evaluate_traffic(
+    results: Annotated[
+        Path, typer.Option(help="Where each run is kept, a line each; runs that are there are done.")
+    ] = (Path("loadtests/results/traffic.jsonl")),
+    report: Annotated[
+        Path | None, typer.Option(help="Write this page's tables and plot anew, and run nothing.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Four policies on one seed: does all of it work?")] = False,
+    at_most: Annotated[int | None, typer.Option(min=1, help="Stop after so many runs; the next call goes on.")] = None,
+) -> None:
+    """Drive through a simulated town (SUMO): the routing service against waiting, searching, signs and reservation.
+
+    Needs the extra `evaluate`: make .venv/.evaluate-ready
+    """
+    from services.local.data_folder import data_folder_path  # noqa: PLC0415
+
+    try:
+        from services.local.evaluate.traffic import command  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        typer.echo(f"{missing.name} is not installed. Fix: make .venv/.evaluate-ready", err=True)
+        raise typer.Exit(2) from missing
+
+    cache = data_folder_path() / "evaluate" / "traffic"
+    options = command.TrafficOptions(results, quick=quick, at_most=at_most, cache=cache)
+    raise typer.Exit(command.evaluate_traffic(options) if report is None else command.report_traffic(options, report))
