@@ -137,7 +137,9 @@ class Prospect:
         if approach is None or approach.drive_s is None:
             return Considered(pool.seen(age_s), Exclusion.CLOSED_ROAD, approach, age_s)
         drive_s = approach.drive_s
-        step = ceil((drive_s + age_s if age_s > 0.0 else drive_s) / AHEAD_STEP_S)
+        # A barrier that is told of holds keeps the space from the moment it is held: only the count may be old.
+        unkept_s = 0.0 if self.lot.barrier_link else drive_s
+        step = ceil((unkept_s + age_s if age_s > 0.0 else unkept_s) / AHEAD_STEP_S)
         outlook = pool.outlooks.get(step)
         if outlook is None:
             outlook = pool.outlooks[step] = pool.look_ahead(step * AHEAD_STEP_S)

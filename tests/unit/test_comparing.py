@@ -93,6 +93,19 @@ def test_the_chance_is_that_of_the_arrival_and_an_old_report_counts_as_time() ->
     assert aged.chance == round(restless.chance(20, timedelta(minutes=20)), 2) == 0.86
 
 
+def test_where_the_barrier_keeps_the_space_only_the_count_may_be_old() -> None:
+    """Nobody else is let in for a held space, however long the drive is; what came since the report may have."""
+    linked, restless = {"barrier_link": True}, Foreseen(9.0)
+    old = LotNow(reported(observed_at=MONDAY_9H - timedelta(minutes=10)), foreseen=restless)
+    far = {"drive_s": 1_800.0, "now": old}
+    kept, unkept = ranked({"mall": far | {"lot": linked}})[0], ranked({"mall": far})[0]
+    assert kept.chance == round(restless.chance(20, timedelta(minutes=10)), 2) == 0.94
+    assert unkept.chance == round(restless.chance(20, timedelta(minutes=40)), 2)
+    by_law = far | {"agreement": {"margin_rule": LAW}}
+    margin = margin_by_law(9.0, timedelta(minutes=10), ChoiceRules().margin_chance)
+    assert ranked({"mall": by_law | {"lot": linked}})[0].margin == margin < ranked({"mall": by_law})[0].margin
+
+
 # ------------------------------------------------------------------------------------------------- what is kept back
 
 
