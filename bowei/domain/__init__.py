@@ -25,6 +25,7 @@ of its own (the caller says what time it is), no framework.
     choice_rules  what the choice is weighed with   costs         what a lot costs a driver, part by part
     margins       how many spaces are kept back     tariffs       what a stay costs in money
     gate          what the hospital's gate shows
+    road_conditions  speeds and closures, as the city says them
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time
     made_often    for values of which tens of thousands are made in a second

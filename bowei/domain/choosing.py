@@ -56,6 +56,10 @@ class Approach(NamedTuple):
     walk_m: float
     estimated: bool
     """True where the drive is a guess by air, not a way over roads."""
+    walk_estimated: bool = True
+    """True where the walk is a guess by air, not a way over footways."""
+    by: str = "air"
+    """Who found the drive, and over which roads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,21 +3,27 @@
 import logging
 from pathlib import Path
 
-from bowei.roads.graph import RoadGraph
+from bowei.roads.graph import RoadGraph, TrafficSide
 from bowei.roads.graph_file import save_graph
 from bowei.roads.osm_import import ImportSummary, Progress, import_osm, no_progress
 
 _log = logging.getLogger(__name__)
 
 
-def build_road_file(source: Path, target: Path, *, progress: Progress = no_progress) -> ImportSummary:
+def build_road_file(
+    source: Path,
+    target: Path,
+    *,
+    progress: Progress = no_progress,
+    traffic_side: TrafficSide = TrafficSide.RIGHT,
+) -> ImportSummary:
     """Read `source` (.osm.pbf) and write `target`, replacing it in one step; takes seconds for a city.
 
     Raises:
         RoadsError: `source` is missing, damaged, too large or without roads (see `errors.py`).
         OSError: `target` cannot be written.
     """
-    graph, summary = import_osm(source, progress=progress)
+    graph, summary = import_osm(source, progress=progress, traffic_side=traffic_side)
     progress("ordering junctions", 0, 1)
     graph = _ordered(graph)
     progress("ordering junctions", 1, 1)

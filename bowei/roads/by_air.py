@@ -8,10 +8,12 @@ at the 99th percentile. On that core's free roads a drive takes about half as lo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bowei.domain.places import Point, distance_m
+from bowei.domain.road_conditions import RoadConditions
 from bowei.roads.errors import ForeignTargets
-from bowei.roads.travel_times import Drives, Targets
+from bowei.roads.travel_times import Drives, Targets, WeighedRoads
 
 DETOUR_FACTOR = 1.4
 """Road length over air distance, as in the policy trials."""
@@ -33,10 +35,19 @@ class _AirTargets:
         return len(self.points)
 
 
+@dataclass(frozen=True, slots=True)
+class _OpenAir:
+    version: int
+    turns_at: datetime | None = None
+
+
 class AirTravelTimes:
     """The plain fallback where no roads are loaded; every answer is `estimated`. Any thread."""
 
     name = "air"
+
+    def __init__(self) -> None:
+        self.conditions_version = 0
 
     def targets(self, points: Sequence[Point]) -> Targets:
         """See `TravelTimes.targets`."""
@@ -47,3 +58,23 @@ class AirTravelTimes:
         if not isinstance(targets, _AirTargets):
             raise ForeignTargets(f"{type(targets).__name__} given to air")
         return Drives(tuple(air_drive_s(origin, point) for point in targets.points), estimated=True, by=self.name)
+
+    def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
+        """Give conditions of which air takes no notice but their version."""
+        del now
+        return _OpenAir(conditions.version)
+
+    def take(self, weighed: WeighedRoads) -> None:
+        """See `TravelTimes.take`."""
+        if not isinstance(weighed, _OpenAir):
+            raise ForeignTargets(f"{type(weighed).__name__} given to air")
+        self.conditions_version = weighed.version
+
+    def off_road(self, targets: Targets) -> Sequence[bool]:
+        """Say that no target is: air knows of no roads."""
+        return [False] * len(targets)
+
+    def walks_m(self, places: Sequence[Point], door: Point) -> Sequence[float | None]:
+        """Say that nobody knows: air knows of no footways."""
+        del door
+        return [None] * len(places)

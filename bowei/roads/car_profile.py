@@ -52,6 +52,13 @@ _CLOSED = frozenset(
 _ONE_WAY = frozenset(("yes", "true", "1"))
 _ONE_WAY_BACK = frozenset(("-1", "reverse"))
 _CHANGING_WAY = frozenset(("reversible", "alternating"))
+_FERRIES = frozenset(("ferry", "shuttle_train"))
+_DIVIDERS = frozenset(("solid_line", "double_solid_line", "median", "barrier", "fence", "guard_rail", "kerb", "wall"))
+_CROSSED_DIVIDERS = frozenset(("no", "none", "dashed_line"))
+_DIVIDED_CLASSES = frozenset(
+    ("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link", "secondary", "secondary_link")
+)
+_DIVIDED_LANES = 4
 _BLOCKING_BARRIERS = frozenset(
     {
         "bollard",
@@ -71,9 +78,27 @@ _BLOCKING_BARRIERS = frozenset(
 
 def may_drive(tags: Mapping[str, str]) -> bool:
     """Say whether a way is open to any private car."""
-    if tags.get("highway") not in SPEED_KMH or tags.get("area") == "yes":
+    if tags.get("highway") not in SPEED_KMH or tags.get("area") == "yes" or is_ferry(tags):
         return False
     return _open_to_cars(tags) and tags.get("oneway") not in _CHANGING_WAY
+
+
+def is_ferry(tags: Mapping[str, str]) -> bool:
+    """Say whether a way is a ferry's: nobody is sent over water on a timetable that is not known."""
+    return tags.get("route") in _FERRIES or tags.get("ferry", "no") != "no"
+
+
+def is_kerb_only(tags: Mapping[str, str]) -> bool:
+    """Say whether a car can't cross to the other side of a two-way road: what is tagged divided, and large roads.
+
+    The middle line of roads of these classes is usually solid; a `divider=dashed_line` says that it is not.
+    """
+    if tags.get("divider", "no") in _DIVIDERS or tags.get("dual_carriageway") == "yes":
+        return True
+    if tags.get("divider") in _CROSSED_DIVIDERS:
+        return False
+    lanes = tags.get("lanes", "")
+    return tags.get("highway") in _DIVIDED_CLASSES or (lanes.isdecimal() and int(lanes) >= _DIVIDED_LANES)
 
 
 def blocks_cars(tags: Mapping[str, str]) -> bool:

@@ -21,10 +21,11 @@ from bowei.roads.errors import (
     RoadFileVersionUnknown,
     RoadGraphInvalid,
 )
-from bowei.roads.graph import RoadGraph
+from bowei.roads.graph import RoadGraph, TrafficSide
+from bowei.roads.walk_network import WalkNetwork
 
 FORMAT = "bowei-roads"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 UNPACKED_BYTES_MAX = 4 * 2**30
 """About 60 million edges; a country. Refuses a zip bomb before it is unpacked."""
@@ -36,7 +37,13 @@ _ARRAYS: dict[str, DTypeLike] = {
     "head": np.int32,
     "travel_s": np.float32,
     "length_m": np.float32,
+    "way": np.int64,
+    "kerb_only": np.bool_,
+    "copy_of": np.int32,
+    "node_copy_of": np.int32,
 }
+_WALKS: dict[str, DTypeLike] = {f"walk_{name}": np.int32 for name in ("lat_e7", "lon_e7", "one_end", "other_end")}
+"""All of them, or none where nobody said where people walk."""
 _ORDER = "contraction_order"
 _HEADER = "header"
 _HEADER_BYTES_MAX = 64 * 1024
@@ -54,10 +61,13 @@ def save_graph(graph: RoadGraph, path: Path) -> None:
         "name": graph.name,
         "version": graph.version,
         "attribution": graph.attribution,
+        "traffic_side": graph.traffic_side,
     }
     arrays: dict[str, Any] = {name: getattr(graph, name) for name in _ARRAYS}
     if graph.contraction_order is not None:
         arrays[_ORDER] = graph.contraction_order
+    if graph.walks is not None:
+        arrays |= {name: getattr(graph.walks, name.removeprefix("walk_")) for name in _WALKS}
     arrays[_HEADER] = np.frombuffer(json.dumps(header, ensure_ascii=False).encode(), dtype=np.uint8)
     beside = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -92,17 +102,20 @@ def load_graph(path: Path, *, unpacked_bytes_max: int = UNPACKED_BYTES_MAX) -> R
 
 def _read(stored: dict[str, NDArray[Any]], path: Path) -> RoadGraph:
     header = _read_header(stored, path)
-    missing = [name for name in _ARRAYS if name not in stored]
+    walks = _WALKS if any(name in stored for name in _WALKS) else {}
+    missing = [name for name in (*_ARRAYS, *walks) if name not in stored]
     if missing:
         raise RoadFileUnreadable(f"{path}: lacks {', '.join(missing)}")
-    for name, wanted in {**_ARRAYS, _ORDER: np.int32}.items():
+    for name, wanted in {**_ARRAYS, **walks, _ORDER: np.int32}.items():
         if name in stored and stored[name].dtype != wanted:
             raise RoadFileUnreadable(f"{path}: {name} is {stored[name].dtype}, expected {np.dtype(wanted)}")
     return RoadGraph(
         name=str(header["name"]),
         version=str(header["version"]),
         attribution=str(header["attribution"]),
+        traffic_side=TrafficSide(header["traffic_side"]),
         **{name: stored[name] for name in _ARRAYS},
+        walks=WalkNetwork(*(stored[name] for name in walks)) if walks else None,
         contraction_order=stored.get(_ORDER),
     )
 
@@ -119,7 +132,7 @@ def _read_header(stored: dict[str, NDArray[Any]], path: Path) -> dict[str, Any]:
             f"{path}: format version {header.get('format_version')!r}, this program reads {FORMAT_VERSION}; "
             "build the file again with `bowei roads build`"
         )
-    absent = [key for key in ("name", "version", "attribution") if key not in header]
+    absent = [key for key in ("name", "version", "attribution", "traffic_side") if key not in header]
     if absent:
         raise RoadFileUnreadable(f"{path}: header lacks {', '.join(absent)}")
     return header

@@ -1,19 +1,19 @@
-"""From a place to the road beside it.
+"""From a place to the road beside it: which edges pass it, how far along each, and on which side.
 
-The nearest node of the main component stands for the nearest place on a road (nodes are at most 50 m apart). The
-drive between the two is a guess at car-park pace over the straight line; beyond the limit there is no guess.
+A one-way road is passed in one direction only. A two-way road is passed in both, but where nobody crosses its middle
+(`RoadGraph.kerb_only`) a place off to one side is reached only by the lane of its own side. The drive between place
+and road is a guess at car-park pace over the straight line; beyond the limit there is no guess.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from bowei.domain.places import EARTH_RADIUS_M, Point
-from bowei.roads.graph import RoadGraph
+from bowei.domain.places import Point
+from bowei.roads.graph import RoadGraph, TrafficSide
+from bowei.roads.pieces import Beside, Pieces
 
 SNAP_M_MAX = 500.0
 """Farther from any road than this, roads say nothing about the drive."""
@@ -21,42 +21,115 @@ SNAP_M_MAX = 500.0
 ACCESS_MPS = 4.0
 """Pace between a place and the road (ramps, yards, gates): 14 km/h."""
 
+SIDE_KNOWN_M = 3.0
+"""Nearer to the middle of a road than this, nobody knows on which side a place lies."""
+
+_NO_EDGE = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Snap:
     """The road beside a place."""
 
-    node: int
+    along: tuple[tuple[int, float], ...]
+    """Each edge that passes the place, and which share of it lies before the place."""
 
     access_s: float
-    """Seconds between the place and the node, either way."""
+    """Seconds between the place and the road, either way."""
+
+    away_m: float
+    """Metres between the place and the road."""
 
 
 class Snapper:
-    """Finds the nearest node of the roads' main component. Any thread."""
+    """Finds the nearest road within the main component. Any thread."""
 
     def __init__(self, graph: RoadGraph) -> None:
-        self._nodes: NDArray[np.int64] = np.flatnonzero(graph.main_component())
-        lat = np.radians(graph.node_lat[self._nodes])
-        lon = np.radians(graph.node_lon[self._nodes])
-        # Points in space, not degrees: the straight line orders places as the great circle does, anywhere on earth.
-        self._tree = cKDTree(
-            EARTH_RADIUS_M * np.column_stack((np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)))
+        ends: NDArray[np.int64] = np.column_stack(
+            (graph.tail[: graph.road_count].astype(np.int64), _places_ahead(graph))
+        )
+        main = graph.main_component()
+        main[graph.node_copy_of[main[graph.place_count :]]] = True  # one can get there, if not from everywhere
+        roads = np.flatnonzero(main[ends[:, 0]] & main[ends[:, 1]])
+        self._with_it, self._against = _two_directions(graph.way[roads], ends[roads], roads)
+        first = np.where(self._with_it == _NO_EDGE, self._against, self._with_it)
+        from_end = self._with_it == _NO_EDGE
+        a = np.where(from_end, graph.head[first], graph.tail[first])
+        b = np.where(from_end, graph.tail[first], graph.head[first])
+        self._pieces = Pieces(graph.node_lat[a], graph.node_lon[a], graph.node_lat[b], graph.node_lon[b])
+        self._kerb_only = graph.kerb_only[first]
+        self._right = graph.traffic_side is TrafficSide.RIGHT
+
+    def find(self, place: Point, shut: NDArray[np.bool_] | None = None) -> Snap | None:
+        """Give the nearest road within `SNAP_M_MAX`, whichever its side, or None.
+
+        `shut` (see there) marks what is passed over for the next road.
+        """
+        beside = self._pieces.nearest(place, SNAP_M_MAX, shut)
+        return None if beside is None else self._snap(beside, self._directions(beside.piece))
+
+    def shut(self, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Mark what is closed in all its directions, where `closed` marks edges."""
+        # closed[_NO_EDGE] would be the last edge's.
+        return np.asarray(
+            ((self._with_it == _NO_EDGE) | closed[self._with_it])
+            & ((self._against == _NO_EDGE) | closed[self._against])
         )
 
-    def find(self, place: Point) -> Snap | None:
-        """Give the nearest road within `SNAP_M_MAX`, or None."""
-        away_m, index = self._tree.query(_in_space(place), distance_upper_bound=SNAP_M_MAX)
-        if math.isinf(away_m):
+    def find_entrance(self, place: Point) -> Snap | None:
+        """Give the nearest road within `SNAP_M_MAX`, in the directions from which a car can turn in; or None."""
+        beside = self._pieces.nearest(place, SNAP_M_MAX)
+        if beside is None:
             return None
-        return Snap(int(self._nodes[index]), float(away_m) / ACCESS_MPS)
+        ways = self._directions(beside.piece)
+        if len(ways) == 2 and self._kerb_only[beside.piece] and beside.away_m >= SIDE_KNOWN_M:
+            lies_left = beside.left_m > 0
+            # Who drives on the right has the right kerb beside him: the place is on his right hand.
+            ways = ways[1:] if lies_left is self._right else ways[:1]
+        return self._snap(beside, ways)
 
-    def find_all(self, places: Sequence[Point]) -> list[Snap | None]:
-        """Snap each place."""
-        return [self.find(place) for place in places]
+    def nearest_in_direction(
+        self, place: Point, heading: tuple[float, float], within_m: float, least_cos: float
+    ) -> int | None:
+        """Give the nearest edge whose direction differs from `heading` (east, north; of length 1) by less than that."""
+        best: tuple[float, int] | None = None
+        for piece in self._pieces.middles_near(place, within_m):
+            beside, (east, north) = self._pieces.beside(place, piece)
+            if beside.away_m > within_m or (best is not None and beside.away_m >= best[0]):
+                continue
+            along = east * heading[0] + north * heading[1]
+            for edge, reverse in self._directions(piece):
+                if (-along if reverse else along) > least_cos:
+                    best = (beside.away_m, edge)
+        return None if best is None else best[1]
+
+    def _directions(self, piece: int) -> list[tuple[int, bool]]:
+        both = ((int(self._with_it[piece]), False), (int(self._against[piece]), True))
+        return [(edge, reverse) for edge, reverse in both if edge != _NO_EDGE]
+
+    def _snap(self, beside: Beside, ways: Sequence[tuple[int, bool]]) -> Snap:
+        along = tuple((edge, 1 - beside.share if reverse else beside.share) for edge, reverse in ways)
+        return Snap(along, beside.away_m / ACCESS_MPS, beside.away_m)
 
 
-def _in_space(place: Point) -> tuple[float, float, float]:
-    lat, lon = math.radians(place.lat), math.radians(place.lon)
-    around = EARTH_RADIUS_M * math.cos(lat)
-    return around * math.cos(lon), around * math.sin(lon), EARTH_RADIUS_M * math.sin(lat)
+def _places_ahead(graph: RoadGraph) -> NDArray[np.int64]:
+    """Give for each road the place where it ends, whether or not its end is a copy of that."""
+    place_of = np.arange(graph.node_count, dtype=np.int64)
+    place_of[graph.place_count :] = graph.node_copy_of
+    return np.asarray(place_of[graph.head[: graph.road_count]], dtype=np.int64)
+
+
+def _two_directions(
+    way: NDArray[np.int64], ends: NDArray[np.int64], roads: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Put the two edges of a two-way piece together; -1 where there is only one."""
+    key = np.column_stack((np.abs(way), ends.min(axis=1), ends.max(axis=1)))
+    pieces, piece_of = np.unique(key, axis=0, return_inverse=True)
+    piece_of = piece_of.reshape(-1)
+    upwards = ends[:, 0] <= ends[:, 1]
+    found = []
+    for mine in (upwards, ~upwards):
+        edges = np.full(len(pieces), _NO_EDGE, dtype=np.int64)
+        edges[piece_of[mine]] = roads[mine]
+        found.append(edges)
+    return found[0], found[1]

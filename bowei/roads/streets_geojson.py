@@ -6,8 +6,10 @@
                    "geometry": {"type": "LineString", "coordinates": [[lon, lat], …]}}, …]}
 
 Lines share a junction where they share a coordinate exactly; lines that merely cross do not meet (a bridge). A
-one-way street is driven in the order of its coordinates. The datum must be said: streets traced on a Chinese map are
-GCJ-02 and half a kilometre off.
+one-way street is driven in the order of its coordinates. Streets are ways 1, 2, … in the order in which they are
+drawn; `kerb_only` (false) says that no car crosses to a street's other side, `traffic_side` ("right") on which one
+drives. Nothing is drawn for walkers: walks are estimated by air. The datum must be said: streets traced on a Chinese
+map are GCJ-02 and half a kilometre off.
 """
 
 from pathlib import Path
@@ -17,8 +19,9 @@ import msgspec
 
 from bowei.domain.places import Point
 from bowei.roads.errors import RoadFileMissing, RoadFileTooLarge, RoadFileUnreadable
-from bowei.roads.graph import RoadGraph
+from bowei.roads.graph import RoadGraph, TrafficSide
 from bowei.roads.graph_draft import Direction, RoadGraphDraft
+from bowei.roads.turn_expansion import with_turn_rules
 
 FILE_BYTES_MAX = 16 * 2**20
 """A drawing, not a map: larger maps come as .osm.pbf."""
@@ -36,6 +39,8 @@ class _Properties(msgspec.Struct, frozen=True):
     name: _Text
     speed_kmh: Annotated[float, msgspec.Meta(ge=1, le=130)]
     oneway: bool
+    kerb_only: bool = False
+    """Nobody crosses to its other side."""
 
 
 class _Street(msgspec.Struct, tag_field="type", tag="Feature", frozen=True):
@@ -49,6 +54,7 @@ class _Streets(msgspec.Struct, tag_field="type", tag="FeatureCollection", frozen
     datum: Literal["wgs84"]
     attribution: _Text
     features: list[_Street]
+    traffic_side: TrafficSide = TrafficSide.RIGHT
 
 
 def load_streets(path: Path) -> RoadGraph:
@@ -72,5 +78,12 @@ def load_streets(path: Path) -> RoadGraph:
     for street in streets.features:
         line = [((lat, lon), Point(lat, lon)) for lon, lat in street.geometry.coordinates]
         one_way = Direction.FORWARD if street.properties.oneway else Direction.BOTH
-        draft.add_line(line, street.properties.speed_kmh, one_way)
-    return draft.finish(name=streets.name, version=streets.version, attribution=streets.attribution)
+        draft.add_line(line, street.properties.speed_kmh, one_way, kerb_only=street.properties.kerb_only)
+    return with_turn_rules(
+        draft.finish(
+            name=streets.name,
+            version=streets.version,
+            attribution=streets.attribution,
+            traffic_side=streets.traffic_side,
+        )
+    )

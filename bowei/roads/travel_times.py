@@ -6,9 +6,11 @@ Targets (lot entrances) change a few times a day and are prepared once; origins 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from bowei.domain.places import Point
+from bowei.domain.road_conditions import RoadConditions
 
 
 class Targets(Protocol):
@@ -24,7 +26,7 @@ class Drives:
     """The drives from one origin, aligned with the targets asked for."""
 
     seconds: tuple[float | None, ...]
-    """Driving time to each target, ≥ 0; None where the target is on the roads and no way leads to it."""
+    """Driving time to each target, ≥ 0; None where the target is on the roads and no way leads to it now."""
 
     estimated: bool
     """True when at least one value was not found on roads but by air."""
@@ -33,8 +35,25 @@ class Drives:
     """Who answered, for the explanation: "cch:<graph>-<version>", "dijkstra:<graph>-<version>" or "air"."""
 
 
+class WeighedRoads(Protocol):
+    """The roads as they are at an instant, worked out by one `TravelTimes`; opaque to everyone else."""
+
+    @property
+    def version(self) -> int:
+        """Say of which version of the conditions."""
+        ...
+
+    @property
+    def turns_at(self) -> datetime | None:
+        """Say when the next of these conditions begins or ends; None: none does."""
+        ...
+
+
 class TravelTimes(Protocol):
-    """Driving times over one state of the roads.
+    """Driving times over the roads as they are now: at usual speeds, until somebody says otherwise.
+
+    What is said is worked out on any thread while drives go on (`weigh`, one at a time), and then taken (`take`, on
+    the thread that drives): targets stay prepared, and the next drive is over the changed roads.
 
     Threads: open, prepare and drive on any thread. An adapter may keep a query for each thread that drove (the CCH
     engine ties each to its thread), so let go of the last reference on the thread that drove, or after that thread
@@ -55,5 +74,37 @@ class TravelTimes(Protocol):
 
         Raises:
             ForeignTargets: the targets were prepared by another `TravelTimes`.
+        """
+        ...
+
+    @property
+    def conditions_version(self) -> int:
+        """Say which version of the conditions is driven by; 0: usual speeds."""
+        ...
+
+    def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
+        """Work out what each road takes at `now`; tens of milliseconds for a city."""
+        ...
+
+    def take(self, weighed: WeighedRoads) -> None:
+        """Drive over these roads from now on.
+
+        Raises:
+            ForeignTargets: they were worked out by another `TravelTimes`.
+        """
+        ...
+
+    def off_road(self, targets: Targets) -> Sequence[bool]:
+        """Say of each target whether it lies too far from any road, so that its drive is estimated by air.
+
+        Raises:
+            ForeignTargets: the targets were prepared by another `TravelTimes`.
+        """
+        ...
+
+    def walks_m(self, places: Sequence[Point], door: Point) -> Sequence[float | None]:
+        """Give the metres on foot between each place and a door; None where no footway is known near one of them.
+
+        Milliseconds for a new door, then kept. One thread at a time.
         """
         ...

@@ -79,6 +79,7 @@ GATE: dict[str, Any] = {
         "walk_s": 226,
         "walk_m": 271,
         "estimated": False,
+        "walk_estimated": False,
         "entrance": _ENTRANCE,
         "why": {
             "code": "nearest",

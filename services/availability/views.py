@@ -238,6 +238,7 @@ class NextView(BaseModel):
     walk_s: int
     walk_m: int
     estimated: bool = Field(description="The drive is a guess by air, not a way over roads.")
+    walk_estimated: bool = Field(description="The walk is a guess by air, not a way over footways.")
     entrance: EntranceView
     why: WhyView
 
@@ -253,6 +254,7 @@ class NextView(BaseModel):
             walk_s=round(way.walk_s),
             walk_m=round(way.walk_m),
             estimated=way.estimated,
+            walk_estimated=way.walk_estimated,
             entrance=EntranceView.at(way.entrance),
             why=WhyView(code=chosen.why, zh=why.zh, en=why.en),
         )

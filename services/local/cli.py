@@ -168,11 +168,13 @@ def doctor(
 def roads_build(
     source: Annotated[Path, typer.Argument(help="An OpenStreetMap extract (.osm.pbf).")],
     target: Annotated[Path, typer.Option("-o", "--out", help="The road file to write.")],
+    left: Annotated[bool, typer.Option("--left", help="One drives on the left there.")] = False,
 ) -> None:
     """Build a road file from an OpenStreetMap extract."""
+    from bowei.roads.graph import TrafficSide  # noqa: PLC0415
     from services.local.road_building import build_with_progress  # noqa: PLC0415
 
-    raise typer.Exit(build_with_progress(source, target))
+    raise typer.Exit(build_with_progress(source, target, TrafficSide.LEFT if left else TrafficSide.RIGHT))
 
 
 @registry.command("load")

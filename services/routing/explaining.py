@@ -25,7 +25,7 @@ def explain(ranked: Sequence[Considered], need: Need, now: datetime, *, by: str)
     """Say how the lots were looked at, in the form that is kept with the hold; `by`: who says how long drives take."""
     kept: dict[str, Any] = {
         "asked_at": rfc3339(now),
-        "by": by,
+        "by": next((one.approach.by for one in ranked if one.approach is not None), by),
         "considered": [_considered(one) for one in ranked],
     }
     return kept | _asked(need)
@@ -152,4 +152,5 @@ def _way(approach: Approach) -> dict[str, Any]:
         "entrance_id": approach.entrance.entrance_id,
         "walk_s": round(approach.walk_s),
         "walk_m": round(approach.walk_m),
+        "walk_estimated": approach.walk_estimated,
     }

@@ -97,7 +97,8 @@ class RouteOut(BaseModel):
     walk_s: int
     walk_m: int
     estimated: bool = Field(description="True: the drive is a guess by air, not a way over roads.")
-    by: str
+    walk_estimated: bool = Field(description="True: the walk is a guess by air, not a way over footways.")
+    by: str = Field(description="Who found the drive: engine and roads, or `air`.")
 
 
 class DiversionOut(BaseModel):
@@ -265,7 +266,12 @@ def _route_out(way: Mapping[str, Any], by: str) -> RouteOut | None:
     if "walk_s" not in way:
         return None
     return RouteOut(
-        drive_s=way.get("drive_s"), walk_s=way["walk_s"], walk_m=way["walk_m"], estimated=way["estimated"], by=by
+        drive_s=way.get("drive_s"),
+        walk_s=way["walk_s"],
+        walk_m=way["walk_m"],
+        estimated=way["estimated"],
+        walk_estimated=way.get("walk_estimated", True),  # kept by a release before walks were found
+        by=by,
     )
 
 

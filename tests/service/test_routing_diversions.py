@@ -79,6 +79,7 @@ async def test_the_parts_of_a_cost_add_up(world: World) -> None:
         "walk_s": of_lot(said, MALL)["walk_s"],
         "walk_m": round(distance_m(PLACES[MALL], DOOR) * 1.3),
         "estimated": True,
+        "walk_estimated": True,
         "by": "air",
     }
 

@@ -18,18 +18,28 @@ from bowei.roads.errors import (
     RoadFileVersionUnknown,
     RoadGraphInvalid,
 )
-from bowei.roads.graph import RoadGraph, count_roads
+from bowei.roads.graph import RoadGraph, TrafficSide, count_roads
 from bowei.roads.graph_draft import Direction, RoadGraphDraft
 from bowei.roads.graph_file import load_graph, save_graph
+from bowei.roads.turn_expansion import with_turn_rules
+from bowei.roads.walk_network import WalkDraft, WalkNetwork
 
 
 @pytest.fixture
 def graph() -> RoadGraph:
-    """Draw a two-way street and a one-way street that leads nowhere."""
+    """Draw a two-way street and a one-way street that leads nowhere, a forbidden turn, and a path through the park."""
     draft = RoadGraphDraft()
     draft.add_line([("a", Point(30.25, 120.16)), ("b", Point(30.26, 120.16))], 30, Direction.BOTH)
     draft.add_line([("b", Point(30.26, 120.16)), ("c", Point(30.26, 120.17))], 50, Direction.FORWARD)
-    return draft.finish(name="两条街", version="2024-05-01", attribution="made up")
+    streets = draft.finish(name="两条街", version="2024-05-01", attribution="made up", traffic_side=TrafficSide.LEFT)
+    corner = int(streets.tail[np.flatnonzero(streets.way == 2)[0]])
+    turn = (
+        int(np.flatnonzero((streets.head == corner) & (streets.way == 1))[0]),
+        int(np.flatnonzero((streets.tail == corner) & (streets.way == 2))[0]),
+    )
+    walks = WalkDraft()
+    walks.add_line([(1, Point(30.25, 120.16)), (2, Point(30.251, 120.161))])
+    return replace(with_turn_rules(streets, [turn]), walks=walks.finish())
 
 
 @pytest.mark.parametrize("ordered", [True, False])
@@ -38,9 +48,18 @@ def test_a_saved_graph_comes_back_whole(graph: RoadGraph, tmp_path: Path, ordere
     graph = with_contraction_order(graph) if ordered else graph
     save_graph(graph, tmp_path / "block.graph")
     loaded = load_graph(tmp_path / "block.graph")
-    for field in fields(RoadGraph):
-        np.testing.assert_array_equal(getattr(loaded, field.name), getattr(graph, field.name), strict=True)
+    assert_same(loaded, graph)
     assert [file.name for file in tmp_path.iterdir()] == ["block.graph"]
+
+
+def assert_same(loaded: RoadGraph, saved: RoadGraph) -> None:
+    """Compare all that is in two graphs."""
+    assert loaded.walks is not None
+    assert saved.walks is not None
+    for kind, one, other in ((RoadGraph, loaded, saved), (WalkNetwork, loaded.walks, saved.walks)):
+        for field in fields(kind):
+            if field.name != "walks":
+                np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), strict=True)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(graph: RoadGraph, tmp_path: Path) -> None:
@@ -85,7 +104,7 @@ def with_array(name: str, values: object) -> Callable[[dict[str, Any]], None]:
     return lambda arrays: arrays.update({name: values})
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
 def test_a_file_of_another_version_is_refused_with_the_way_out(graph: RoadGraph, tmp_path: Path, version: Any) -> None:
     """An operator who upgraded is told to build the file again."""
     path = tmp_path / "block.graph"
@@ -155,8 +174,7 @@ def test_a_damaged_byte_is_refused_or_makes_no_difference(graph: RoadGraph, tmp_
         except RoadFileUnreadable:
             refused += 1
             continue
-        for field in fields(RoadGraph):
-            np.testing.assert_array_equal(getattr(loaded, field.name), getattr(graph, field.name))
+        assert_same(loaded, graph)
     assert refused > len(whole) / 4
 
 
@@ -188,13 +206,20 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(graph: RoadGraph, tmp_path:
         {"node_lon": np.array([0.0])},
         {"node_lat": np.array([]), "node_lon": np.array([])},
         {"contraction_order": np.array([1, 1], dtype=np.int32)},
+        {"way": np.array([1], dtype=np.int64)},
+        {"kerb_only": np.array([], dtype=np.bool_)},
+        {"copy_of": np.array([1], dtype=np.int32)},
+        {"copy_of": np.array([0, 0], dtype=np.int32)},
+        {"node_copy_of": np.array([-1], dtype=np.int32)},
     ],
 )
 def test_arrays_that_are_no_graph_never_reach_an_engine(changes: dict[str, Any]) -> None:
     """The engine is C++ and trusts its input; what would crash it is refused when the graph is made."""
     ends = np.array([0, 1], dtype=np.int32)
     ones = np.ones(2, dtype=np.float32)
-    sound = RoadGraph("two", "v1", "made up", np.zeros(2), np.zeros(2), ends, ends[::-1].copy(), ones, ones)
+    way, kerb_only = np.ones(2, dtype=np.int64), np.zeros(2, dtype=np.bool_)
+    back = ends[::-1].copy()
+    sound = RoadGraph("two", "v1", "made up", np.zeros(2), np.zeros(2), ends, back, ones, ones, way, kerb_only)
     with pytest.raises(RoadGraphInvalid):
         replace(sound, **changes)
 

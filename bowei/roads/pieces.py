@@ -1,0 +1,112 @@
+"""Pieces of road or footway, and which of them lies beside a place.
+
+The tree holds the middles of the pieces. No piece is longer than twice the longest half, so the nearest piece's middle
+is hardly farther than the piece itself: a few middles are looked at, and more until none beyond can win.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bowei.domain.places import EARTH_RADIUS_M, Point, distance_m
+
+STEP_M = 50.0
+"""Longest piece when a network is drawn: what keeps the search for the nearest one short."""
+
+_FIRST_LOOK = 8
+_FURTHER_LOOK = 4
+_METRES_PER_DEGREE = math.radians(EARTH_RADIUS_M)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The piece nearest to a place."""
+
+    piece: int
+
+    share: float
+    """How far along the piece, from its first end, is the nearest point: 0 to 1."""
+
+    away_m: float
+    """From the place to that point."""
+
+    left_m: float
+    """The same, positive where the place lies to the left of who goes from the first end to the second."""
+
+
+class Pieces:
+    """Straight pieces between two points each. Any thread."""
+
+    def __init__(
+        self,
+        lat_a: NDArray[np.float64],
+        lon_a: NDArray[np.float64],
+        lat_b: NDArray[np.float64],
+        lon_b: NDArray[np.float64],
+    ) -> None:
+        self._ends = np.column_stack((lat_a, lon_a, lat_b, lon_b))
+        self._tree = cKDTree(_in_space((lat_a + lat_b) / 2, (lon_a + lon_b) / 2))
+        north, east = lat_b - lat_a, (lon_b - lon_a) * np.cos(np.radians(lat_a))
+        self._half_m = float(np.hypot(north, east).max()) * _METRES_PER_DEGREE / 2 + 1.0
+
+    def nearest(self, place: Point, within_m: float, shut: NDArray[np.bool_] | None = None) -> Beside | None:
+        """Give the nearest piece within `within_m`, or None; `shut` marks pieces that don't count."""
+        count = len(self._ends)
+        looked = 0
+        look = min(_FIRST_LOOK, count)
+        best: Beside | None = None
+        here = _in_space(np.float64(place.lat), np.float64(place.lon))
+        while True:
+            far_m, found = self._tree.query(here, k=look, distance_upper_bound=within_m + self._half_m)
+            far_m, found = np.atleast_1d(far_m), np.atleast_1d(found)
+            for piece in found[looked:].tolist():
+                if piece == count:  # nothing more is near enough
+                    return best
+                if shut is None or not shut[piece]:
+                    beside, _, _ = self._look(place, piece)
+                    if beside.away_m <= within_m and (best is None or beside.away_m < best.away_m):
+                        best = beside
+            if look == count or (best is not None and far_m[-1] - self._half_m > best.away_m):
+                return best
+            looked, look = look, min(look * _FURTHER_LOOK, count)
+
+    def middles_near(self, place: Point, within_m: float) -> list[int]:
+        """List the pieces whose nearest point may lie within `within_m`."""
+        here = _in_space(np.float64(place.lat), np.float64(place.lon))
+        found: list[int] = self._tree.query_ball_point(here, within_m + self._half_m)
+        return found
+
+    def beside(self, place: Point, piece: int) -> tuple[Beside, tuple[float, float]]:
+        """Say how a place lies to a piece, and where the piece points (east, north; of length 1)."""
+        beside, dx, dy = self._look(place, piece)
+        length = math.hypot(dx, dy) or 1.0
+        return beside, (dx / length, dy / length)
+
+    def _look(self, place: Point, piece: int) -> tuple[Beside, float, float]:
+        lat_a, lon_a, lat_b, lon_b = self._ends[piece].tolist()
+        east = math.cos(math.radians(place.lat)) * _METRES_PER_DEGREE
+        ax, ay = (lon_a - place.lon) * east, (lat_a - place.lat) * _METRES_PER_DEGREE
+        dx, dy = (lon_b - lon_a) * east, (lat_b - lat_a) * _METRES_PER_DEGREE
+        square = dx * dx + dy * dy
+        share = 0.0 if square == 0 else min(1.0, max(0.0, -(ax * dx + ay * dy) / square))
+        px, py = ax + share * dx, ay + share * dy
+        away_m = math.hypot(px, py)
+        return Beside(piece, share, away_m, math.copysign(away_m, dy * px - dx * py)), dx, dy
+
+
+def in_between(a: Point, b: Point, step_m: float) -> tuple[list[Point], float]:
+    """Give points between two, so that no step is longer than `step_m`, and the length of a step."""
+    metres = distance_m(a, b)
+    steps = max(1, math.ceil(metres / step_m))
+    between = [Point(a.lat + (b.lat - a.lat) * i / steps, a.lon + (b.lon - a.lon) * i / steps) for i in range(1, steps)]
+    return between, metres / steps
+
+
+def _in_space(lat: NDArray[np.float64] | np.float64, lon: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+    # Points in space, not degrees: the straight line orders places as the great circle does, anywhere on earth.
+    lat, lon = np.radians(lat), np.radians(lon)
+    around = EARTH_RADIUS_M * np.cos(lat)
+    return np.stack((around * np.cos(lon), around * np.sin(lon), EARTH_RADIUS_M * np.sin(lat)), axis=-1)
