@@ -141,6 +141,9 @@ _CATALOGUE = (
     ProblemKind("unknown_hospital", 404, "No hospital of that id is registered.", "没有登记该医院。"),
     ProblemKind("unknown_board", 404, "No hospital, lot or block of that id.", "没有该编号的医院、停车场或街区。"),
     ProblemKind("unknown_agreement", 404, "No agreement of that id is registered.", "没有登记该协议。"),
+    ProblemKind(
+        "unknown_closure", 404, "No closure of that id is set, or it is over.", "没有该编号的道路封闭，或已结束。"
+    ),
     ProblemKind("unknown_source", 404, "No source of that id is registered.", "没有登记该数据源。"),
     ProblemKind("unknown_diversion", 404, "No diversion of that id is yours.", "您没有该编号的引导记录。"),
     ProblemKind(
@@ -323,6 +326,23 @@ _FIELD_CATALOGUE = (
         "bad_polygon",
         "This is no valid polygon: close it and let no edges cross.",
         "不是有效多边形：须闭合且边不相交。",
+    ),
+    FieldKind(
+        "area_too_large",
+        "A closure covers at most 100 km². Draw the area that is closed.",
+        "封闭区域不得超过 100 平方公里，请只绘制实际封闭的范围。",
+    ),
+    # Roads
+    FieldKind(
+        "one_road_needed",
+        "Name one road: its way with a direction, or a line with its datum.",
+        "请指定一条道路：way 与 direction，或带坐标系的 line。",
+    ),
+    FieldKind("one_speed_needed", "Say the speed once: kmh or share.", "请只给出一种速度：kmh 或 share。"),
+    FieldKind(
+        "bad_period",
+        "It must end after it starts and after now, and not too late: speeds within 24 h, closures within 400 days.",
+        "结束时间须晚于开始时间和当前时间，且不过远：速度 24 小时内，封闭 400 天内。",
     ),
     # What the parties agree
     FieldKind("unknown_lot", "No lot of that id is registered.", "没有登记该停车场。"),

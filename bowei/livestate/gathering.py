@@ -18,8 +18,7 @@ class _Pile:
 
     def __init__(self) -> None:
         self._lots: set[LotId] = set()
-        self._directory = False
-        self._foreseen = False
+        self._directory = self._foreseen = self._roads = False
         self._there = asyncio.Event()
         self._failure: Exception | None = None
 
@@ -30,6 +29,7 @@ class _Pile:
                 self._lots |= change.lots
                 self._directory |= change.directory
                 self._foreseen |= change.foreseen
+                self._roads |= change.roads
                 self._there.set()
         except Exception as failure:  # noqa: BLE001 (whatever it was, whoever takes hears of it)
             self._failure = failure
@@ -42,8 +42,8 @@ class _Pile:
             self._there.clear()
             if self._failure is not None:
                 raise self._failure
-            change = Change(frozenset(self._lots), self._directory, self._foreseen)
-            self._lots, self._directory, self._foreseen = set(), False, False
+            change = Change(frozenset(self._lots), self._directory, self._foreseen, self._roads)
+            self._lots, self._directory, self._foreseen, self._roads = set(), False, False, False
             yield change
 
 

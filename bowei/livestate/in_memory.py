@@ -12,6 +12,7 @@ from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
+from bowei.domain.road_conditions import RoadConditions
 from bowei.livestate import keys
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.reading import Change, ReadsLiveState
@@ -30,6 +31,7 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
         self._promises: dict[LotId, LotPromise] = {}
         self._forecasts: dict[LotId, Foreseen] = {}
         self._directory: Directory | None = None
+        self._roads: RoadConditions | None = None
         self._marks: dict[str, str] = {}
 
     def flush(self) -> None:
@@ -37,7 +39,7 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
         self._reports.clear()
         self._promises.clear()
         self._forecasts.clear()
-        self._directory = None
+        self._directory = self._roads = None
         self._marks.clear()
 
     async def ping(self) -> None:
@@ -100,6 +102,22 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
         self._there()
         self._directory = directory
         self._tell(Change(directory=True))
+
+    @override
+    async def show_roads(self, conditions: RoadConditions) -> None:
+        self._there()
+        self._roads = conditions
+        self._tell(Change(roads=True))
+
+    @override
+    async def roads_version(self) -> int | None:
+        self._there()
+        return None if self._roads is None else self._roads.version
+
+    @override
+    async def roads(self) -> RoadConditions | None:
+        self._there()
+        return self._roads
 
     @override
     async def directory(self) -> Directory | None:

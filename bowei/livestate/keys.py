@@ -8,10 +8,12 @@
     v1:directory               string  the follower                none: one value, overwritten
     v1:foreseen                string  ingest                      1 h after the last: what nobody foresees any longer
                                                                is no forecast
+    v1:roads                   hash    the follower                none: one value, overwritten
+               order, body
     v1:copied:seen             string  ingest                      none: its absence means "copy all again"
     v1:copied:promised         string  the follower                none: its absence means "copy all again"
 
-    channel v1:changes         messages "lots <id> <id> ...", "directory" and "foreseen"
+    channel v1:changes         messages "lots <id> <id> ...", "directory", "foreseen" and "roads"
 
 `order` grows; a value is replaced only by one of a greater order. A space parts it from the body. Braces hash-tag by
 lot, so that a cluster holds a lot's keys together.
@@ -24,12 +26,13 @@ from bowei.domain.offering import Report
 
 DIRECTORY = "v1:directory"
 FORESEEN = "v1:foreseen"
+ROADS = "v1:roads"
 COPIED_SEEN = "v1:copied:seen"
 COPIED_PROMISED = "v1:copied:promised"
 CHANGES = "v1:changes"
 SEEN_LIFETIME = timedelta(hours=48)
 FORESEEN_LIFETIME = timedelta(hours=1)
-PERMANENT = ("v1:{*}:promised", DIRECTORY, COPIED_SEEN, COPIED_PROMISED)
+PERMANENT = ("v1:{*}:promised", DIRECTORY, ROADS, COPIED_SEEN, COPIED_PROMISED)
 """Patterns of the keys that have no lifetime, for the check that no other key is without one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -14,6 +14,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.lots import LotId
+from bowei.domain.road_conditions import FREE_ROADS, RoadConditions
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.gathering import gathered
 from bowei.livestate.reading import Change, ReadsLiveState
@@ -48,6 +49,8 @@ class LiveMirror:
         self._changed_at: dict[LotId, int] = {}
         self._serial = 0
         self._changed = asyncio.Event()
+        self._roads = FREE_ROADS
+        self._roads_changed = asyncio.Event()
         self._current_until: float | None = None
         self._copied = False
         self._loaded = asyncio.Event()
@@ -61,6 +64,11 @@ class LiveMirror:
     def lots(self) -> Mapping[LotId, LotNow]:
         """What is shown of each lot; a lot of which nothing was ever shown is absent."""
         return self._lots
+
+    @property
+    def roads(self) -> RoadConditions:
+        """What is said of the roads, as last copied."""
+        return self._roads
 
     @property
     def serial(self) -> int:
@@ -91,6 +99,17 @@ class LiveMirror:
         try:
             async with asyncio.timeout(timeout_s):
                 await self._changed.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def wait_roads(self, version: int, timeout_s: float) -> bool:
+        """Wait until the roads are of another version; False where they stayed in time."""
+        if self._roads.version != version:
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._roads_changed.wait()
         except TimeoutError:
             return False
         return True
@@ -128,6 +147,8 @@ class LiveMirror:
             elif time.monotonic() > whole_at:
                 unread = await self._look_for_lost_news()
                 whole_at = time.monotonic() + self._read_again_every_s
+            if change.roads:
+                await self._read_roads()
             # Some at a time where there is news, so that none waits until a whole city is read.
             some = unread[:_READ_AGAIN_AT_ONCE] if change.lots else unread
             unread = unread[len(some) :]
@@ -144,6 +165,7 @@ class LiveMirror:
         if directory is None or directory != self._directory:
             await self._read_whole()
             return []
+        await self._read_roads()
         return list(directory.lots)
 
     async def _read_whole(self) -> None:
@@ -154,6 +176,7 @@ class LiveMirror:
             return
         await self._read_forecasts()
         self._take(await self._live_state.lots(directory.lots))
+        await self._read_roads()
         if directory != self._directory:
             for gone in self._lots.keys() - directory.lots.keys():
                 del self._lots[gone]
@@ -170,6 +193,17 @@ class LiveMirror:
             # None at all: the server was emptied, or nobody foresees. The last stand, as reports do, until others come.
             self._foreseen = foreseen
             self._take(self._lots)
+
+    async def _read_roads(self) -> None:
+        # A city's speeds are a megabyte: read only where they are others.
+        version = await self._live_state.roads_version()
+        if version is None or version == self._roads.version:
+            return
+        roads = await self._live_state.roads()
+        if roads is not None and roads.version != self._roads.version:
+            self._roads = roads
+            self._roads_changed.set()
+            self._roads_changed = asyncio.Event()
 
     def _take(self, lots: Mapping[LotId, LotNow]) -> None:
         # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.

@@ -12,6 +12,7 @@ from bowei.livestate import keys
 _ANY = LotId("*")
 _EVERYONE = ("select", "ping", "get")
 _READS_LOTS = "mget"
+_READS_ROADS = "hget"
 _ON_A_CLUSTER = ("cluster|slots", "command")
 """redis-py reads the map of slots, and where in each command the keys are."""
 _WRITES_NEWER = ("evalsha", "eval")
@@ -49,13 +50,24 @@ INGEST = User(
 )
 ROUTING = User(
     "bowei-routing",
-    (*_EVERYONE, _READS_LOTS, "set", *_WRITES_NEWER, "info", "publish", "subscribe", *_ON_A_CLUSTER),
+    (
+        *_EVERYONE,
+        _READS_LOTS,
+        _READS_ROADS,
+        "set",
+        "hset",
+        *_WRITES_NEWER,
+        "info",
+        "publish",
+        "subscribe",
+        *_ON_A_CLUSTER,
+    ),
     reads=(keys.seen(_ANY), keys.FORESEEN),
-    writes=(keys.promised(_ANY), keys.DIRECTORY, keys.COPIED_PROMISED),
+    writes=(keys.promised(_ANY), keys.DIRECTORY, keys.ROADS, keys.COPIED_PROMISED),
 )
 AVAILABILITY = User(
     "bowei-availability",
-    (*_EVERYONE, _READS_LOTS, "subscribe", *_ON_A_CLUSTER),
-    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN),
+    (*_EVERYONE, _READS_LOTS, _READS_ROADS, "subscribe", *_ON_A_CLUSTER),
+    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN, keys.ROADS),
 )
 USERS = (INGEST, ROUTING, AVAILABILITY)

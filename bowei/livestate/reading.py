@@ -9,15 +9,17 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.lots import LotId
+from bowei.domain.road_conditions import RoadConditions
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News: these lots changed, or the directory did, or forecasts, or nothing did for a while (a sign of life)."""
+    """News of lots, of the directory, of forecasts or of the roads; or of nothing for a while (a sign of life)."""
 
     lots: frozenset[LotId] = frozenset()
     directory: bool = False
     foreseen: bool = False
+    roads: bool = False
 
 
 class ReadsLiveState(Protocol):
@@ -33,6 +35,14 @@ class ReadsLiveState(Protocol):
 
     async def forecasts(self) -> Mapping[LotId, Foreseen]:
         """Give what is foreseen; none where nobody foresees."""
+        ...
+
+    async def roads_version(self) -> int | None:
+        """Give the version of the road conditions that are shown; None where none were copied yet."""
+        ...
+
+    async def roads(self) -> RoadConditions | None:
+        """Give the road conditions; None where none were copied yet."""
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:

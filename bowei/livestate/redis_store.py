@@ -22,6 +22,7 @@ from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
+from bowei.domain.road_conditions import RoadConditions
 from bowei.livestate import keys
 from bowei.livestate.connecting import open_servers
 from bowei.livestate.failures import LiveStateAway
@@ -133,6 +134,21 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         )
         await self._ask(("SET", keys.DIRECTORY, _encode(document)))
         await self._publish("directory")
+
+    @override
+    async def show_roads(self, conditions: RoadConditions) -> None:
+        await self._ask(("HSET", keys.ROADS, "order", conditions.version, "body", _encode(conditions)))
+        await self._publish("roads")
+
+    @override
+    async def roads_version(self) -> int | None:
+        order = await self._ask(("HGET", keys.ROADS, "order"))
+        return None if order is None else int(order)
+
+    @override
+    async def roads(self) -> RoadConditions | None:
+        text = await self._ask(("HGET", keys.ROADS, "body"))
+        return None if text is None else _decode(str(text), RoadConditions)
 
     @override
     async def directory(self) -> Directory | None:
@@ -333,4 +349,6 @@ def _news(text: str) -> Change:
         return Change(directory=True)
     if kind == "foreseen":
         return Change(foreseen=True)
+    if kind == "roads":
+        return Change(roads=True)
     return Change(lots=frozenset(LotId(lot_id) for lot_id in lot_ids))

@@ -7,6 +7,7 @@ from bowei.domain.directory import Directory
 from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
+from bowei.domain.road_conditions import RoadConditions
 
 
 class ShowsReports(Protocol):
@@ -34,7 +35,7 @@ class ShowsForecasts(Protocol):
 
 
 class ShowsPromises(Protocol):
-    """Shows what is promised, and the directory: for the one follower alone. Every method raises LiveStateAway."""
+    """Shows what is promised, the directory and the roads: for the one follower. Every method raises LiveStateAway."""
 
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
         """Show promises that are newer than what is shown, and tell readers."""
@@ -50,4 +51,8 @@ class ShowsPromises(Protocol):
 
     async def show_directory(self, directory: Directory) -> None:
         """Show a changed directory, and tell readers."""
+        ...
+
+    async def show_roads(self, conditions: RoadConditions) -> None:
+        """Show changed road conditions, whatever the version of those shown, and tell readers."""
         ...

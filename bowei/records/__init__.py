@@ -9,6 +9,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     reporting    ReportJournal: observations, passages   postgres_reporting    migrations/0003
     registering  Register: lots, agreements, sources     postgres_registering  migrations/0001
     sensing      SpaceBook: spaces with a sensor each    postgres_sensing      migrations/0008
+    road_book    RoadBook: speeds and closures           postgres_road_book    migrations/0010
     history      by day, by hour, and forgetting         postgres_history      migrations/0005
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007

@@ -9,6 +9,7 @@
     walking.py          from a door to entrances on foot, over a walk_network.py
     snapping.py         from a place to the road beside it     pieces.py  the nearest of many straight pieces
     overlay.py          what is said of the roads now, laid over what they usually take
+    keeping_up.py       drives by what is said now, for as long as a process serves
     graph.py            the road graph: numpy arrays, checked
     graph_file.py       … and its file
     turn_expansion.py   forbidden turns, put into the graph
@@ -20,5 +21,6 @@
     errors.py           every way a road file can be refused
 
 What belongs here: how long a drive or a walk takes, and what the roads are. What does not: which lot is best, fees
-(rules: `bowei.domain`), and when to ask (services). Nothing here reads a clock, a database or a network.
+(rules: `bowei.domain`), and when to ask (services). Nothing here reads a database or a network, nor a
+clock that it was not given.
 """

@@ -39,6 +39,8 @@ class _AirTargets:
 class _OpenAir:
     version: int
     turns_at: datetime | None = None
+    slowed: int = 0
+    closed: int = 0
 
 
 class AirTravelTimes:
@@ -47,7 +49,7 @@ class AirTravelTimes:
     name = "air"
 
     def __init__(self) -> None:
-        self.conditions_version = 0
+        self.roads_serial = 0
 
     def targets(self, points: Sequence[Point]) -> Targets:
         """See `TravelTimes.targets`."""
@@ -68,7 +70,7 @@ class AirTravelTimes:
         """See `TravelTimes.take`."""
         if not isinstance(weighed, _OpenAir):
             raise ForeignTargets(f"{type(weighed).__name__} given to air")
-        self.conditions_version = weighed.version
+        self.roads_serial += 1
 
     def off_road(self, targets: Targets) -> Sequence[bool]:
         """Say that no target is: air knows of no roads."""

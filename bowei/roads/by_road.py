@@ -37,6 +37,8 @@ class _State(Generic[Weighed]):
 
     version: int
     turns_at: datetime | None
+    slowed: int
+    closed: int
     travel_s: NDArray[np.float32]
     shut: NDArray[np.bool_] | None
     weighed: Weighed
@@ -79,6 +81,7 @@ class RoadTravelTimes(Generic[Weighed]):
 
     def __init__(self, graph: RoadGraph, engine: Engine[Weighed]) -> None:
         self.name = f"{engine.name}:{graph.name}-{graph.version}"
+        self.roads_serial = 0
         self._graph = graph
         self._engine = engine
         self._snapper = Snapper(graph)
@@ -87,24 +90,28 @@ class RoadTravelTimes(Generic[Weighed]):
         self._air = AirTravelTimes()
         self._copies = _copies(graph)
         self._token = object()  # not self: targets must not keep the roads alive, nor the roads themselves
-        self._state = _State(0, None, graph.travel_s, None, engine.weigh(graph.travel_s))
-
-    @property
-    def conditions_version(self) -> int:
-        """See `TravelTimes.conditions_version`."""
-        return self._state.version
+        self._state = _State(0, None, 0, 0, graph.travel_s, None, engine.weigh(graph.travel_s))
 
     def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
         """See `TravelTimes.weigh`."""
         laid = self._overlay.laid(conditions, now)
         shut = None if laid.closed is None else self._snapper.shut(laid.closed)
-        return _State(conditions.version, laid.turns_at, laid.travel_s, shut, self._engine.weigh(laid.travel_s))
+        return _State(
+            version=conditions.version,
+            turns_at=laid.turns_at,
+            slowed=laid.slowed,
+            closed=0 if laid.closed is None else int(laid.closed.sum()),
+            travel_s=laid.travel_s,
+            shut=shut,
+            weighed=self._engine.weigh(laid.travel_s),
+        )
 
     def take(self, weighed: WeighedRoads) -> None:
         """See `TravelTimes.take`."""
         if not isinstance(weighed, _State):
             raise ForeignTargets(f"{type(weighed).__name__} given to {self.name}")
         self._state = weighed
+        self.roads_serial += 1
         # Lets go of this thread's query on the roads before, which the next change is to use.
         self._engine.ways_s(weighed.weighed, [(0, 0.0)], [0])
 

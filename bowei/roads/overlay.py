@@ -44,6 +44,9 @@ class Laid:
     turns_at: datetime | None
     """When the next of what was said begins or ends; None: nothing does."""
 
+    slowed: int
+    """Of how many roads a speed is said, whatever it is."""
+
 
 class Overlay:
     """Lays conditions over the usual times of a graph. One thread at a time."""
@@ -62,12 +65,14 @@ class Overlay:
         begins_or_ends: list[datetime] = []
         along: dict[tuple[Point, ...], Edges] = {}
         within: dict[Area, Edges] = {}
-        self._lay_ways(travel_s, conditions, now, begins_or_ends)
+        said = np.zeros(roads, dtype=np.bool_)
+        self._lay_ways(travel_s, said, conditions, now, begins_or_ends)
         for line in conditions.lines:
             if line.until > now:
                 begins_or_ends.append(line.until)
                 known = self._along.get(line.line)
                 along[line.line] = edges = self._find_along(line.line) if known is None else known
+                said[edges] = True
                 travel_s[edges] = self._seconds(edges, np.full(len(edges), line.speed, dtype=np.float32))
         closed = np.zeros(roads, dtype=np.bool_)
         for closure in conditions.closures:
@@ -83,10 +88,16 @@ class Overlay:
             travel_s=np.concatenate((travel_s, travel_s[self._graph.copy_of])),
             closed=closed if closed.any() else None,
             turns_at=min(begins_or_ends, default=None),
+            slowed=int(said.sum()),
         )
 
     def _lay_ways(
-        self, travel_s: NDArray[np.float32], conditions: RoadConditions, now: datetime, ends: list[datetime]
+        self,
+        travel_s: NDArray[np.float32],
+        said_of: NDArray[np.bool_],
+        conditions: RoadConditions,
+        now: datetime,
+        ends: list[datetime],
     ) -> None:
         said = conditions.ways
         until = np.frombuffer(said.until, dtype=">f8").astype(np.float64)
@@ -99,6 +110,7 @@ class Overlay:
         place = np.searchsorted(ways, self._graph.way[: len(travel_s)])
         place[place == len(ways)] = 0
         edges = np.flatnonzero(ways[place] == self._graph.way[: len(travel_s)])
+        said_of[edges] = True
         travel_s[edges] = self._seconds(edges, speeds[place[edges]])
 
     def _seconds(self, edges: Edges, speeds: NDArray[np.float32]) -> NDArray[np.float32]:

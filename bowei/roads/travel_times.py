@@ -48,6 +48,16 @@ class WeighedRoads(Protocol):
         """Say when the next of these conditions begins or ends; None: none does."""
         ...
 
+    @property
+    def slowed(self) -> int:
+        """Count the pieces of road of which a speed is said."""
+        ...
+
+    @property
+    def closed(self) -> int:
+        """Count the pieces of road that are closed."""
+        ...
+
 
 class TravelTimes(Protocol):
     """Driving times over the roads as they are now: at usual speeds, until somebody says otherwise.
@@ -78,8 +88,8 @@ class TravelTimes(Protocol):
         ...
 
     @property
-    def conditions_version(self) -> int:
-        """Say which version of the conditions is driven by; 0: usual speeds."""
+    def roads_serial(self) -> int:
+        """Count how often the roads changed; what was driven at another count may no longer be so."""
         ...
 
     def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:

@@ -22,6 +22,7 @@ from bowei.observability.serving import told_to_stop
 from bowei.records.clock import ProductionClock, ScaledClock, open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import StoreFailure
+from bowei.roads.keeping_up import RoadsKeeper
 from bowei.roads.opening import open_travel_times
 from bowei.roads.travel_times import TravelTimes
 from services.availability.api import router
@@ -108,7 +109,8 @@ def assemble(parts: Parts) -> FastAPI:
                 board_streams=BoardStreams(snapshots, places, frame_gap_s=parts.frame_gap_s, beat_s=parts.beat_s),
                 measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
-            for work in (mirror.run, snapshots.run):
+            keeper = RoadsKeeper(parts.travel_times, mirror, clock)
+            for work in (mirror.run, snapshots.run, keeper.run):
                 await running.enter_async_context(in_background(work))
             await running.enter_async_context(signs_shown(parts.signs, snapshots, sign_measures))
             running.enter_context(told_to_stop(places.close))

@@ -54,19 +54,26 @@ class GateStatus:
 
 
 class WaysFromGates:
-    """The ways from each hospital's gate to the lots that serve it; they change with the directory only."""
+    """The ways from each hospital's gate to the lots that serve it; they change with the directory and the roads."""
 
     def __init__(self, travel_times: TravelTimes) -> None:
         self._travel_times = travel_times
         self._directory = Directory.empty()
+        self._roads_serial = travel_times.roads_serial
+        self._approaches: dict[HospitalId, Approaches] = {}
         self._ways: dict[HospitalId, Mapping[LotId, Approach]] = {}
 
     def of(self, hospital: Hospital, directory: Directory) -> Mapping[LotId, Approach]:
         """Give the ways for one hospital of `directory`."""
         if directory is not self._directory:
-            self._directory, self._ways = directory, {}
+            self._directory, self._approaches, self._ways = directory, {}, {}
+        if self._roads_serial != self._travel_times.roads_serial:
+            self._roads_serial, self._ways = self._travel_times.roads_serial, {}
         if hospital.hospital_id not in self._ways:
-            approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
+            approaches = self._approaches.get(hospital.hospital_id)
+            if approaches is None:
+                approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
+                self._approaches[hospital.hospital_id] = approaches
             self._ways[hospital.hospital_id] = approaches.from_origin(hospital.gate)
         return self._ways[hospital.hospital_id]
 

@@ -2,9 +2,10 @@
 
     answers   GET/PUT /v1/lots/{id}, POST …/pause, …/resume · GET/PUT /v1/hospitals/{id}
               GET /v1/quality, …/sources/{id}, …/lots/{id}, POST …/suspend, …/release · the page /quality
+              PUT/GET /v1/road-speeds · GET/PUT/DELETE /v1/closures/{id}
               GET/PUT/DELETE /v1/agreements/{id} · GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
-    reads     records (the register)
-    writes    records (the register, of which it is the only writer; a person's word on who is trusted)
+    reads     records (the register, the road book)
+    writes    records (register and road book, of which it is the only writer; a person's word on who is trusted)
 
 The promise: nothing is registered that can't be true (an entrance a kilometre off, a datum not said, more lent than
 there is), each refusal names the field and the fix, and putting the same again changes nothing. With Postgres away it
@@ -15,5 +16,6 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     views      what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
     enrolling  sources and their keys
+    roads_api  speeds and closures of roads      roads_params  what may be said of them
     quality_api   how the data stands, and a person's word on it: quality_views for programs, quality_page for people
 """

@@ -14,7 +14,7 @@ from bowei.domain.directory import Directory
 from bowei.domain.lots import HospitalId, Lot, LotId, SourceId
 from bowei.domain.problems import FieldError, Refused
 from bowei.observability import yaml_text
-from bowei.observability.bodies import RequestLimits, RequestRules
+from bowei.observability.bodies import RequestLimits
 from bowei.observability.problems import problem_responses
 from bowei.records.registering import Source, StillInUse, UnknownReference, key_sha256_of
 from services.registry import plausible
@@ -29,13 +29,11 @@ _log = logging.getLogger(__name__)
 _YAML = "application/yaml"
 _SCENE_PATH = "/v1/scene"
 
-RULES = RequestRules(
-    by_prefix={
-        _SCENE_PATH: RequestLimits(
-            body_bytes=yaml_text.LARGEST_BYTES, total_s=60.0, content_types=("application/json", _YAML)
-        )
-    }
-)
+LIMITS = {
+    _SCENE_PATH: RequestLimits(
+        body_bytes=yaml_text.LARGEST_BYTES, total_s=60.0, content_types=("application/json", _YAML)
+    )
+}
 """A scene is larger than other bodies, may be YAML, and takes longer to read."""
 
 router = APIRouter(

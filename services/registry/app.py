@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
+from bowei.observability.bodies import RequestRules
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.records.connecting import connect, disconnect
@@ -12,9 +13,12 @@ from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
-from services.registry import api, quality_api
+from bowei.records.postgres_road_book import PostgresRoadBook
+from services.registry import api, quality_api, roads_api
 from services.registry.settings import Settings
 from services.registry.wiring import Wiring
+
+RULES = RequestRules(by_prefix={**api.LIMITS, **roads_api.LIMITS})
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -44,8 +48,8 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         redoc_url=None,
         lifespan=running,
     )
-    metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=api.RULES)
-    for router in (api.router, quality_api.looking, quality_api.acting, quality_api.pages):
+    metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=RULES)
+    for router in (api.router, roads_api.router, quality_api.looking, quality_api.acting, quality_api.pages):
         app.include_router(router)
     add_health(app, {"ledger": ask_ledger}, metrics)
     return app
@@ -59,6 +63,7 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
         yield Wiring(
             register=PostgresRegister(pool),
             quality=PostgresQualityDesk(pool),
+            roads=PostgresRoadBook(pool),
             admin_token=settings.admin_token.encode(),
             quality_open=settings.quality_open,
         )

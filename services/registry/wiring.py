@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from bowei.domain.problems import Refused
 from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
+from bowei.records.road_book import RoadBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Wiring:
 
     register: Register
     quality: QualityDesk
+    roads: RoadBook
     admin_token: bytes = field(repr=False)
     quality_open: bool = False
     """Whether everyone may look at quality."""

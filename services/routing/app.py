@@ -32,8 +32,11 @@ from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
+from bowei.records.road_book import RoadBook
+from bowei.roads.keeping_up import RoadsKeeper
 from bowei.roads.opening import open_travel_times
 from services.routing.api import router
 from services.routing.barriers import Barriers
@@ -85,6 +88,7 @@ class Stores:
 
     book: HoldBook
     register: Register
+    roads: RoadBook
     journal: ReportJournal
     live_state: LiveState
     leadership: FollowsLedger
@@ -182,6 +186,7 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
     return Stores(
         book=book,
         register=PostgresRegister(pool),
+        roads=PostgresRoadBook(pool),
         journal=journal,
         live_state=live_state,
         leadership=LedgerLeadership(settings.database_url),
@@ -207,8 +212,11 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     if stores.broker is not None:
         telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
         beside.append(telling.run)
-    follower = Follower(stores.leadership, book, stores.register, stores.live_state, measures, beside=beside)
-    for work in (mirror.run, watching.run, dangers.run, follower.run):
+    follower = Follower(
+        stores.leadership, book, stores.register, stores.roads, stores.live_state, measures, beside=beside
+    )
+    keeper = RoadsKeeper(travel_times, mirror, clock, measures.roads)
+    for work in (mirror.run, watching.run, dangers.run, follower.run, keeper.run):
         await stack.enter_async_context(in_background(work))
     stack.enter_context(told_to_stop(watching.close))
     stack.callback(watching.close)

@@ -19,6 +19,7 @@ from bowei.observability.background import in_background
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import HoldBook
 from bowei.records.registering import Register
+from bowei.records.road_book import RoadBook
 from services.routing.measures import Measures
 
 _log = logging.getLogger(__name__)
@@ -56,13 +57,14 @@ class FollowsLedger(Protocol):
 
 
 class Follower:
-    """Copies promises and the directory for as long as it has the right to. Run `run` as a task."""
+    """Copies promises, the directory and the roads for as long as it has the right to. Run `run` as a task."""
 
     def __init__(
         self,
         leadership: FollowsLedger,
         book: HoldBook,
         register: Register,
+        roads: RoadBook,
         live: ShowsPromises,
         measures: Measures,
         beside: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -71,11 +73,12 @@ class Follower:
         self._leadership = leadership
         self._book = book
         self._register = register
+        self._roads = roads
         self._live = live
         self._measures = measures
         self._beside = beside
         self._cursor: int | None = None
-        self._directory_version = -1
+        self._directory_version = self._roads_version = -1
         self._all_shown_at = self._swept_at = self._checked_at = -math.inf
 
     async def run(self) -> None:
@@ -119,6 +122,7 @@ class Follower:
             changes = await self._book.promised(None)
             directory = await self._register.directory()
             await self._live.copy_promises(changes.promises, directory, ledger=ledger)
+            await self._show_roads()
             self._cursor, self._directory_version = changes.cursor, directory.version
             self._all_shown_at = time.monotonic()
             _log.info("ledger_copied", extra={"lots": len(changes.promises)})
@@ -134,6 +138,13 @@ class Follower:
             directory = await self._register.directory()
             await self._live.show_directory(directory)
             self._directory_version = directory.version
+        if everything or await self._roads.version() != self._roads_version:
+            await self._show_roads()
+
+    async def _show_roads(self) -> None:
+        conditions = await self._roads.conditions()
+        await self._live.show_roads(conditions)
+        self._roads_version = conditions.version
 
     async def _housekeep(self) -> None:
         """Sweep and check at their own pace: a busy ledger wakes the follower a hundred times a second."""

@@ -2,6 +2,44 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from bowei.roads.travel_times import WeighedRoads
+
+
+class RoadMeasures:
+    """What routing measures of its roads."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._version = Gauge(
+            "bowei_routing_roads_version",
+            "Which version of what is said of the roads does this process drive by?",
+            registry=registry,
+        )
+        self._pieces = Gauge(
+            "bowei_routing_road_pieces",
+            "Of how many pieces of road is a speed said, and how many are closed?",
+            ("state",),
+            registry=registry,
+        )
+        self._weighing = Histogram(
+            "bowei_routing_roads_weighing_seconds",
+            "How long did it take, beside the drives that went on, to work out changed roads?",
+            buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0),
+            registry=registry,
+        )
+        self.off_road = Gauge(
+            "bowei_routing_entrances_off_road",
+            "How many entrances that lend to a hospital lie too far from any road, as last asked about?",
+            ("hospital",),
+            registry=registry,
+        )
+
+    def took(self, weighed: WeighedRoads, took_s: float) -> None:
+        """See `bowei.roads.keeping_up.WatchesRoads`."""
+        self._version.set(weighed.version)
+        self._pieces.labels("slowed").set(weighed.slowed)
+        self._pieces.labels("closed").set(weighed.closed)
+        self._weighing.observe(took_s)
+
 
 class Measures:
     """What routing measures; labels come from closed sets."""
@@ -79,6 +117,7 @@ class Measures:
             "Is this process the one that copies the ledger (1) or not (0)?",
             registry=registry,
         )
+        self.roads = RoadMeasures(registry)
         self.clock_skew = Gauge(
             "bowei_clock_skew_seconds",
             "How far does this process's clock run ahead of the ledger's? Measured at each look at /metrics.",

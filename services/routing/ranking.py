@@ -1,5 +1,6 @@
 """What is known, and the ranking that follows from it: all lots of a hospital, candidates first, cheapest first."""
 
+import logging
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from bowei.roads.by_air import air_drive_s
 from bowei.roads.travel_times import Targets, TravelTimes
 from services.routing.hints import Hints, Known
 from services.routing.measures import Measures
+
+_log = logging.getLogger(__name__)
 
 
 class Ranking:
@@ -77,7 +80,14 @@ class Ranking:
             approaches = Approaches(hospital, directory.lots_for(hospital.hospital_id), self._travel_times)
             ready = _Ready(directory, approaches, Comparing(hospital, directory))
             self._ready[hospital.hospital_id] = ready
+            self._tell_off_road(hospital.hospital_id, approaches)
         return ready
+
+    def _tell_off_road(self, hospital_id: HospitalId, approaches: Approaches) -> None:
+        off_road = approaches.off_road
+        self._measures.roads.off_road.labels(hospital_id).set(len(off_road))
+        for lot_id, entrance in off_road:
+            _log.warning("entrance_off_road", extra={"lot_id": lot_id, "entrance_id": entrance.entrance_id})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
+from bowei.domain.road_conditions import RoadConditions
 from bowei.livestate.permissions import AVAILABILITY, INGEST, ROUTING, USERS, User
 from bowei.livestate.reading import Change, ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
@@ -99,6 +100,20 @@ class LiveStateAsUsers(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSta
         by_routing, read = await self.routing.forecasts(), await self.availability.forecasts()
         assert by_routing == read
         return read
+
+    @override
+    async def show_roads(self, conditions: RoadConditions) -> None:
+        await self.routing.show_roads(conditions)
+
+    @override
+    async def roads_version(self) -> int | None:
+        assert await self.routing.roads_version() == await self.availability.roads_version()
+        return await self.availability.roads_version()
+
+    @override
+    async def roads(self) -> RoadConditions | None:
+        assert await self.routing.roads() == await self.availability.roads()
+        return await self.availability.roads()
 
     @override
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:

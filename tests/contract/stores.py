@@ -29,6 +29,7 @@ from bowei.records.in_memory import (
     InMemoryRecords,
     InMemoryRegister,
     InMemoryReportJournal,
+    InMemoryRoadBook,
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
@@ -41,10 +42,12 @@ from bowei.records.postgres_quality import PostgresQualityBook
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
+from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.records.postgres_sensing import PostgresSpaceBook
 from bowei.records.quality import QualityBook, QualityDesk
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
+from bowei.records.road_book import RoadBook
 from bowei.records.sensing import SpaceBook
 
 MOST_LETTERS = 5
@@ -76,6 +79,7 @@ class Stores:
     quality: Quality
     forecasts: ForecastBook
     barriers: BarrierBook
+    roads: RoadBook
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -96,6 +100,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryQuality(records),
         InMemoryForecastBook(records, history.summed_up),
         InMemoryBarrierBook(records),
+        InMemoryRoadBook(records),
         step_to,
     )
 
@@ -123,12 +128,13 @@ async def postgres_stores(
         register = PostgresRegister(pool)
         spaces = PostgresSpaceBook(pool)
         quality = PostgresQuality(pool)
+        roads = PostgresRoadBook(pool)
         barriers, forecasts = PostgresBarrierBook(pool), PostgresForecastBook(pool)
 
         async def step_to(instant: datetime) -> None:
             await step_replay(pool, instant)
 
-        stores = Stores(book, journal, register, spaces, history, letters, quality, forecasts, barriers, step_to)
+        stores = Stores(book, journal, register, spaces, history, letters, quality, forecasts, barriers, roads, step_to)
         yield stores, pool
         await book.close()
         await journal.close()
@@ -160,10 +166,12 @@ async def empty(pool: asyncpg.Pool) -> None:
             await connection.execute(days)
         deletions = await connection.fetchval(
             "SELECT string_agg(format('DELETE FROM bowei.%I', tablename), ';') FROM pg_tables"
-            " WHERE schemaname = 'bowei' AND tablename NOT IN ('clock', 'directory_version', 'migration')"
+            " WHERE schemaname = 'bowei'"
+            " AND tablename NOT IN ('clock', 'directory_version', 'road_version', 'migration')"
         )
         async with connection.transaction():
             # Foreign keys are not looked at, so that the order does not matter.
             await connection.execute("SET LOCAL session_replication_role = replica")
             await connection.execute(deletions)
             await connection.execute("UPDATE bowei.directory_version SET version = 0")
+            await connection.execute("UPDATE bowei.road_version SET version = 0")

@@ -18,6 +18,7 @@ from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.lots import LotId, SpaceClass
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, PoolPromise, Report
+from bowei.domain.road_conditions import RoadConditions
 from bowei.livestate import keys
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
@@ -340,6 +341,9 @@ async def test_a_server_that_is_not_there_is_away(tmp_path: os.PathLike[str]) ->
         live_state.ping,
         live_state.directory,
         live_state.reports_copied,
+        live_state.roads,
+        live_state.roads_version,
+        lambda: live_state.show_roads(RoadConditions(1)),
         lambda: live_state.lots([MALL]),
         lambda: live_state.show_reports({MALL: FULL_REPORT}),
         lambda: live_state.show_promises({MALL: FULL_PROMISE}),

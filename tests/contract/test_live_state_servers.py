@@ -13,6 +13,7 @@ from redis.exceptions import NoPermissionError
 from typing_extensions import override
 
 from bowei.domain.lots import LotId
+from bowei.domain.road_conditions import RoadConditions
 from bowei.livestate import keys
 from bowei.livestate.connecting import open_servers
 from bowei.livestate.failures import LiveStateAway
@@ -347,6 +348,7 @@ async def routing_part(live_state: LiveStateAsUsers) -> None:
     await live_state.routing.promises_copied(LEDGER)
     await live_state.routing.copy_promises({MALL: FULL_PROMISE}, directory(), ledger=LEDGER)
     await live_state.routing.show_promises({MALL: FULL_PROMISE})
+    await live_state.routing.show_roads(RoadConditions(1))
     await read(live_state.routing)
     await live_state.close()
 
@@ -363,6 +365,8 @@ async def read(live_state: RedisLiveState) -> None:
     async with live_state.changes() as news:
         await anext(news)
     await live_state.directory()
+    await live_state.roads_version()
+    await live_state.roads()
     await live_state.lots([MALL])
     await live_state.forecasts()
 

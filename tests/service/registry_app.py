@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from httpx2 import ASGITransport, AsyncClient
 
 from bowei.domain.clock import SteppedClock
-from bowei.records.in_memory import InMemoryQuality, InMemoryRecords, InMemoryRegister
+from bowei.records.in_memory import InMemoryQuality, InMemoryRecords, InMemoryRegister, InMemoryRoadBook
 from bowei.records.registering import Register
 from services.registry.app import assemble
 from services.registry.wiring import Wiring
@@ -36,7 +36,8 @@ async def registry(
     @asynccontextmanager
     async def open_wiring() -> AsyncIterator[Wiring]:
         desk = InMemoryQuality(room)
-        yield Wiring(register or InMemoryRegister(room), desk, TOKEN.encode(), quality_open=quality_open)
+        book = InMemoryRoadBook(room)
+        yield Wiring(register or InMemoryRegister(room), desk, book, TOKEN.encode(), quality_open=quality_open)
 
     app = assemble(open_wiring)
     async with (

@@ -37,6 +37,7 @@ from bowei.records.in_memory import (
     InMemoryRecords,
     InMemoryRegister,
     InMemoryReportJournal,
+    InMemoryRoadBook,
 )
 from bowei.records.reporting import Judged
 from services.routing.app import Stores, assemble
@@ -151,6 +152,7 @@ class World:
         return Stores(
             book=self.book,
             register=self.register,
+            roads=InMemoryRoadBook(self.records),
             journal=self.journal,
             live_state=self.live_state,
             leadership=self.leadership,

@@ -92,6 +92,7 @@ class City:
             self.leadership,
             self.block.book,
             self.block.register,
+            self.block.stores.roads,
             self.routing,
             RoutingMeasures(CollectorRegistry()),
         )

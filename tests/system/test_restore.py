@@ -23,6 +23,7 @@ from bowei.records.following import LedgerLeadership
 from bowei.records.holding import Outcome, PlaceRequest
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
+from bowei.records.postgres_road_book import PostgresRoadBook
 from services.local.children import exited, kill, last_lines, spawn
 from services.local.servers.postgres_server import PostgresPlace, start_postgres, stop_postgres
 from services.routing.following import Follower
@@ -210,7 +211,8 @@ async def _assert_shown(url: str, redis_url: str, *, held: set[int]) -> None:
     try:
         async with open_pool(url) as pool:
             book, register = PostgresHoldBook(pool), PostgresRegister(pool)
-            follower = Follower(LedgerLeadership(url), book, register, live_state, Measures(CollectorRegistry()))
+            roads, measures = PostgresRoadBook(pool), Measures(CollectorRegistry())
+            follower = Follower(LedgerLeadership(url), book, register, roads, live_state, measures)
             following = asyncio.create_task(follower.run())
             try:
                 deadline_s = time.monotonic() + PATIENCE_S

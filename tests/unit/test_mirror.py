@@ -15,6 +15,7 @@ from bowei.domain.foreseeing import CityForeseen
 from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name
 from bowei.domain.offering import LotPromise, Report
 from bowei.domain.places import Point
+from bowei.domain.road_conditions import FREE_ROADS, RoadConditions, WaySpeeds
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.mirror import LiveMirror
 
@@ -169,6 +170,38 @@ async def test_a_lot_that_the_new_copy_does_not_have_yet_keeps_its_report(copied
     await copied.live_state.copy_promises(promises, directory(MALL, OFFICE), ledger=LEDGER)
     await until(lambda: copied.mirror.lot(MALL).promise.held == 2)
     assert copied.free() == 20
+
+
+async def test_it_follows_the_roads_and_wakes_who_waits_for_them(copied: Copied) -> None:
+    """Of every other version; while they are away or lost, the last known stay."""
+    mirror, live_state = copied.mirror, copied.live_state
+    assert mirror.roads == FREE_ROADS
+    assert not await mirror.wait_roads(0, 0.02)
+    for version in (5, 2):
+        known = mirror.roads.version
+        waiting = asyncio.create_task(mirror.wait_roads(known, 8))
+        await live_state.show_roads(RoadConditions(version, WaySpeeds.of([(version, 10, NINE)])))
+        assert await waiting
+        assert mirror.roads.version == version
+        assert await mirror.wait_roads(known, 8)
+    live_state.flush()
+    await copied.fill()
+    await until(lambda: not copied.aged(0.5)())
+    assert mirror.roads.version == 2
+
+
+async def test_lost_news_of_roads_is_found_at_the_next_look() -> None:
+    """As of everything else: what was shown while nobody listened is read with the rest."""
+    copied = Copied()
+    copied.mirror = LiveMirror(copied.live_state, read_again_every_s=0.05)
+    await copied.fill()
+    task = asyncio.create_task(copied.mirror.run())
+    assert await copied.mirror.wait_loaded(5)
+    copied.live_state._roads = RoadConditions(9)
+    await until(lambda: copied.mirror.roads.version == 9)
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
 
 
 async def test_who_waits_for_a_change_is_woken(copied: Copied) -> None:

@@ -8,6 +8,7 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     sensing      InMemorySpaceBook                          forecasts    InMemoryForecastBook
     barriers     InMemoryBarrierBook
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
+    road_book    InMemoryRoadBook
     quality      InMemoryQuality                            series       what it looks at
 """
 
@@ -19,6 +20,7 @@ from bowei.records.in_memory.holding import InMemoryHoldBook
 from bowei.records.in_memory.quality import InMemoryQuality
 from bowei.records.in_memory.registering import InMemoryRegister
 from bowei.records.in_memory.reporting import InMemoryReportJournal
+from bowei.records.in_memory.road_book import InMemoryRoadBook
 from bowei.records.in_memory.sensing import InMemorySpaceBook
 from bowei.records.in_memory.world import InMemoryRecords
 
@@ -32,5 +34,6 @@ __all__ = [
     "InMemoryRecords",
     "InMemoryRegister",
     "InMemoryReportJournal",
+    "InMemoryRoadBook",
     "InMemorySpaceBook",
 ]

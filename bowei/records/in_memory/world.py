@@ -15,6 +15,8 @@ from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, Source
 from bowei.domain.margins import refusal_rate_after
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
+from bowei.domain.places import Point
+from bowei.domain.road_conditions import Closure
 from bowei.domain.strangers import Stranger
 from bowei.domain.trust import Trust
 from bowei.records.holding import Json, Swept
@@ -118,6 +120,11 @@ class InMemoryRecords:
         self.links: dict[Key, KeptLink] = {}
         self.strangers: dict[tuple[SourceId, str], Stranger] = {}
         self.reconciliations: dict[tuple[LotId, date], Reconciliation] = {}
+        self.way_speeds: dict[int, tuple[float, datetime]] = {}
+        """Packed speed and last instant of each road by its number."""
+        self.line_speeds: dict[tuple[Point, ...], tuple[float, datetime]] = {}
+        self.closures: dict[str, Closure] = {}
+        self.road_version = 0
         self.promise_versions: dict[LotId, int] = {}
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
