@@ -11,11 +11,13 @@ from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
 from loadtests.ranking import measure as measure_ranking
+from loadtests.roads import measure as measure_roads
 
 BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "ledger": measure_ledger,
     "ranking": measure_ranking,
     "ingest": measure_ingest,
+    "roads": measure_roads,
     "endurance": measure_endurance,
     "board": measure_board,
 }

@@ -321,6 +321,16 @@ _FIELD_CATALOGUE = (
         "This lies too far from its lot (entrances 1 km, doors and gates 2 km). Check datum and axes.",
         "距停车场过远（入口 1 公里、大门 2 公里），请核对坐标系与经纬度。",
     ),
+    FieldKind(
+        "far_from_road",
+        "No road for cars lies within 500 m: drives here are guessed by air. Check place and datum, or the road file.",
+        "500 米内没有机动车道，行车时间只能按直线估算。请核对位置与坐标系，或路网文件。",
+    ),
+    FieldKind(
+        "far_from_footway",
+        "No footway lies within 150 m: walks here are guessed by air. Check place and datum, or the road file.",
+        "150 米内没有步行道路，步行时间只能按直线估算。请核对位置与坐标系，或路网文件。",
+    ),
     FieldKind("outside_block", "This lies outside its block's area.", "位于街区范围之外。"),
     FieldKind(
         "bad_polygon",

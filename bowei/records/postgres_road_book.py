@@ -45,11 +45,9 @@ class PostgresRoadBook(RoadBook):
                     version = await connection.fetchval("SELECT version FROM bowei.road_version")
                     (ways,) = await connection.fetch(
                         """
-                        SELECT string_agg(int8send(way), '' ORDER BY way) AS ways,
-                               string_agg(float4send(speed), '' ORDER BY way) AS speeds,
-                               string_agg(float8send(extract(epoch FROM valid_until)::double precision), ''
-                                          ORDER BY way) AS until
-                        FROM bowei.road_speed WHERE valid_until > bowei.now()
+                        SELECT string_agg(int8send(way), '') AS ways, string_agg(float4send(speed), '') AS speeds,
+                               string_agg(float8send(extract(epoch FROM valid_until)::double precision), '') AS until
+                        FROM (SELECT * FROM bowei.road_speed WHERE valid_until > bowei.now() ORDER BY way) AS sorted
                         """,
                         timeout=_TIMEOUT_S,
                     )

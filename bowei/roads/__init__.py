@@ -8,6 +8,7 @@
     approaches.py       the ways to the lots of one hospital: drive to an entrance, then walk
     walking.py          from a door to entrances on foot, over a walk_network.py
     snapping.py         from a place to the road beside it     pieces.py  the nearest of many straight pieces
+    verdicts.py         whether a place lies beside the roads, for whoever registers it
     overlay.py          what is said of the roads now, laid over what they usually take
     keeping_up.py       drives by what is said now, for as long as a process serves
     graph.py            the road graph: numpy arrays, checked

@@ -46,6 +46,10 @@ class Footways:
         self._pieces = Pieces(lat[self._one], lon[self._one], lat[self._other], lon[self._other])
         self._kept: dict[Point, dict[Point, float | None]] = {}
 
+    def is_beside(self, place: Point) -> bool:
+        """Say whether the network says anything about walks from or to a place."""
+        return self._pieces.nearest(place, BESIDE_M_MAX) is not None
+
     def walks_m(self, places: Sequence[Point], door: Point) -> list[float | None]:
         """Give the metres between each place and the door; None where the network does not say."""
         known = self._kept.get(door, {})

@@ -22,7 +22,7 @@ from services.registry.agreement_params import AgreementIn
 from services.registry.enrolling import enrolled, faults_of_source, made_key
 from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
-from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view
+from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view, warned
 from services.registry.wiring import Wired, only_admins
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ async def get_lot(lot_id: LotIdPath, wired: Wired) -> View:
 
 @router.put("/lots/{lot_id}", operation_id="put_lot", responses={201: {"description": "Registered"}})
 async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Response) -> View:
-    """Register a lot, or change it."""
+    """Register a lot, or change it; `warnings` says where an entrance lies too far from any road."""
     directory = await wired.register.directory()
     known = directory.lots.get(LotId(lot_id))
     lot = sent.lot(lot_id, sent.timezone, paused_now=known is not None and known.paused)
@@ -71,7 +71,7 @@ async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Respon
         await wired.register.put_lots([lot])
     response.status_code = 200 if known else 201
     _log.info("lot_registered", extra={"lot_id": lot_id})
-    return lot_view(lot)
+    return lot_view(lot) | warned(plausible.off_road_of_lot(lot, wired.road_places))
 
 
 @router.post("/lots/{lot_id}/pause", operation_id="pause_lot")
@@ -104,7 +104,7 @@ async def get_hospital(hospital_id: HospitalIdPath, wired: Wired) -> View:
 
 @router.put("/hospitals/{hospital_id}", operation_id="put_hospital", responses={201: {"description": "Registered"}})
 async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wired, response: Response) -> View:
-    """Register a hospital, or change it. Its lot comes first."""
+    """Register a hospital, or change it. Its lot comes first. `warnings`: what lies far from road or footway."""
     directory = await wired.register.directory()
     hospital = sent.hospital(hospital_id)
     _refuse_faulty(plausible.of_hospital(hospital, directory.lots))
@@ -112,7 +112,7 @@ async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wir
         await wired.register.put_hospitals([hospital])
     response.status_code = 200 if hospital.hospital_id in directory.hospitals else 201
     _log.info("hospital_registered", extra={"hospital_id": hospital_id})
-    return hospital_view(hospital)
+    return hospital_view(hospital) | warned(plausible.off_road_of_hospital(hospital, wired.road_places))
 
 
 @router.post("/hospitals/{hospital_id}/gate-key", operation_id="make_gate_key", status_code=201)
@@ -220,9 +220,18 @@ async def put_scene(request: Request, wired: Wired) -> View:
         await wired.register.put_hospitals(scene.hospitals)
         await wired.register.put_agreements(scene.agreements)
         await wired.register.put_sources(scene.sources)
+    places = wired.road_places
     counts = {name: len(getattr(scene, name)) for name in ("lots", "hospitals", "agreements", "sources")}
     _log.info("scene_registered", extra=counts)
-    return {**counts, "keys": dict(scene.keys)}
+    off_road = [
+        *(f for i, lot in enumerate(scene.lots) for f in _under("lots", i, plausible.off_road_of_lot(lot, places))),
+        *(
+            f
+            for i, hospital in enumerate(scene.hospitals)
+            for f in _under("hospitals", i, plausible.off_road_of_hospital(hospital, places))
+        ),
+    ]
+    return {**counts, "keys": dict(scene.keys)} | warned(off_road)
 
 
 async def _pause(lot_id: str, wired: Wired, *, paused: bool) -> View:
@@ -230,6 +239,10 @@ async def _pause(lot_id: str, wired: Wired, *, paused: bool) -> View:
         await wired.register.pause_lot(LotId(lot_id), paused=paused)
     _log.info("lot_paused" if paused else "lot_resumed", extra={"lot_id": lot_id})
     return lot_view(_known_lot(await wired.register.directory(), lot_id))
+
+
+def _under(kind: str, index: int, faults: Iterable[FieldError]) -> Iterator[FieldError]:
+    return plausible.under(f"{kind}[{index}]", faults)
 
 
 def _known_lot(directory: Directory, lot_id: str) -> Lot:

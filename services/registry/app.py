@@ -1,5 +1,6 @@
 """Assembles the registry; the only module of it that names a concrete store."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,6 +15,7 @@ from bowei.records.migrating import migrate
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
+from bowei.roads.verdicts import RoadPlaces
 from services.registry import api, quality_api, roads_api
 from services.registry.settings import Settings
 from services.registry.wiring import Wiring
@@ -57,6 +59,7 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
 
 @asynccontextmanager
 async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
+    road_places = None if settings.roads is None else await asyncio.to_thread(RoadPlaces, settings.roads)
     await migrate(settings.database_url)
     pool = await connect(settings.database_url, require_synchronous=settings.require_synchronous)
     try:
@@ -66,6 +69,7 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
             roads=PostgresRoadBook(pool),
             admin_token=settings.admin_token.encode(),
             quality_open=settings.quality_open,
+            road_places=road_places,
         )
     finally:
         await disconnect(pool)

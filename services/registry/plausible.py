@@ -14,6 +14,7 @@ from bowei.domain.agreements import Agreement, LendingWindow
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
 from bowei.domain.places import Point, distance_m
 from bowei.domain.problems import FieldError
+from bowei.roads.verdicts import RoadPlaces
 
 ENTRANCE_WITHIN_M = 1_000.0
 DOOR_WITHIN_M = 2_000.0
@@ -91,6 +92,25 @@ def _of_terms(agreement: Agreement, hospital: Hospital | None) -> Iterator[Field
     tariff = agreement.tariff
     if hospital is not None and tariff is not None and tariff.currency != hospital.rules.currency:
         yield FieldError("tariff.currency", "wrong_currency")
+
+
+def off_road_of_lot(lot: Lot, roads: RoadPlaces | None) -> Iterator[FieldError]:
+    """Yield the entrances to which drives and walks can only be guessed: no fault of the sender's, but worth a look."""
+    if roads is not None:
+        for index, entrance in enumerate(lot.entrances):
+            path = f"entrances[{index}].location"
+            if roads.is_off_road(entrance.point):
+                yield FieldError(path, "far_from_road")
+            if roads.is_off_footways(entrance.point):
+                yield FieldError(path, "far_from_footway")
+
+
+def off_road_of_hospital(hospital: Hospital, roads: RoadPlaces | None) -> Iterator[FieldError]:
+    """Yield the same of a hospital's gate, from which is driven, and its door, to which is walked."""
+    if roads is not None and roads.is_off_road(hospital.gate):
+        yield FieldError("gate", "far_from_road")
+    if roads is not None and roads.is_off_footways(hospital.door):
+        yield FieldError("door", "far_from_footway")
 
 
 def repeated(names: Iterable[str]) -> Iterator[int]:

@@ -1,6 +1,6 @@
 """What may be said of roads: speeds in a batch, and closed areas as GeoJSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -53,6 +53,9 @@ class Along(StrEnum):
     BOTH = "both"
 
 
+_SIGNS: Mapping[Along | None, tuple[int, ...]] = {Along.FORWARD: (1,), Along.BACKWARD: (-1,), Along.BOTH: (1, -1)}
+
+
 class SpeedIn(BaseModel):
     """The speed of one road. By `way` as the map numbers it, with its direction there; or along a `line`."""
 
@@ -86,8 +89,7 @@ class SpeedIn(BaseModel):
         if self.line is not None and self.datum is not None:
             return [RoadSpeed(line=_points(self.line, self.datum), kmh=self.kmh, share=self.share)]
         way = self.way or 0
-        signed = {Along.FORWARD: (way,), Along.BACKWARD: (-way,)}.get(self.direction or Along.BOTH, (way, -way))
-        return [RoadSpeed(way=one, kmh=self.kmh, share=self.share) for one in signed]
+        return [RoadSpeed(way=sign * way, kmh=self.kmh, share=self.share) for sign in _SIGNS[self.direction]]
 
 
 class SpeedsIn(BaseModel):

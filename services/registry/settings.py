@@ -1,6 +1,7 @@
 """What an operator may set for the registry, read from the environment at start."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bowei.observability.environment import Environment
 
@@ -15,6 +16,8 @@ class Settings:
     require_synchronous: bool
     """Refuse a Postgres that waits for no standby."""
     admin_token: str = field(repr=False)
+    roads: Path | None = None
+    """A road file: whoever registers a place is told where it lies off the roads."""
     quality_open: bool = False
     """Whether everyone may look at data quality; acting always needs the token."""
 
@@ -29,5 +32,6 @@ def settings_from(environment: Environment) -> Settings:
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
         admin_token=environment.secret("BOWEI_ADMIN_TOKEN", shortest=_TOKEN_SHORTEST),
+        roads=environment.roads(),
         quality_open=environment.flag("BOWEI_QUALITY_OPEN"),
     )

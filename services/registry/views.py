@@ -1,12 +1,13 @@
 """What the registry answers: each thing in the shape in which it may be put, with its id; absent means not said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import time
 
 from bowei.domain.agreements import Agreement, LendingWindow
 from bowei.domain.lots import Hospital, Lot, Name
 from bowei.domain.places import Datum, Point
+from bowei.domain.problems import FIELD_KINDS, FieldError
 from bowei.domain.tariffs import Tariff
 from bowei.records.registering import Source
 
@@ -92,6 +93,15 @@ def source_view(source: Source, key: str | None = None) -> View:
 def listed(items: Sequence[View]) -> View:
     """Show a list."""
     return {"items": list(items), "total": len(items)}
+
+
+def warned(faults: Iterable[FieldError]) -> View:
+    """Show what was taken and is worth a look; nothing where nothing is."""
+    warnings = [
+        {"field": one.field, "code": one.code, "zh": FIELD_KINDS[one.code].zh, "en": FIELD_KINDS[one.code].en}
+        for one in faults
+    ]
+    return {"warnings": warnings} if warnings else {}
 
 
 def _window(window: LendingWindow) -> View:

@@ -10,6 +10,7 @@ from bowei.domain.problems import Refused
 from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
 from bowei.records.road_book import RoadBook
+from bowei.roads.verdicts import RoadPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class Wiring:
     admin_token: bytes = field(repr=False)
     quality_open: bool = False
     """Whether everyone may look at quality."""
+    road_places: RoadPlaces | None = None
+    """Whether places lie beside the roads; None: no road file."""
 
 
 def wiring_of(request: Request) -> Wiring:

@@ -9,6 +9,7 @@ from httpx2 import ASGITransport, AsyncClient
 from bowei.domain.clock import SteppedClock
 from bowei.records.in_memory import InMemoryQuality, InMemoryRecords, InMemoryRegister, InMemoryRoadBook
 from bowei.records.registering import Register
+from bowei.roads.verdicts import RoadPlaces
 from services.registry.app import assemble
 from services.registry.wiring import Wiring
 
@@ -28,7 +29,11 @@ def in_memory_register() -> Register:
 
 @asynccontextmanager
 async def registry(
-    register: Register | None = None, *, records: InMemoryRecords | None = None, quality_open: bool = False
+    register: Register | None = None,
+    *,
+    records: InMemoryRecords | None = None,
+    quality_open: bool = False,
+    road_places: RoadPlaces | None = None,
 ) -> AsyncIterator[AsyncClient]:
     """Give a client with the admin token to a registry; `records`: what it stands on, if a test looks there too."""
     room = records or InMemoryRecords(SteppedClock(NOW))
@@ -37,7 +42,7 @@ async def registry(
     async def open_wiring() -> AsyncIterator[Wiring]:
         desk = InMemoryQuality(room)
         book = InMemoryRoadBook(room)
-        yield Wiring(register or InMemoryRegister(room), desk, book, TOKEN.encode(), quality_open=quality_open)
+        yield Wiring(register or InMemoryRegister(room), desk, book, TOKEN.encode(), quality_open, road_places)
 
     app = assemble(open_wiring)
     async with (

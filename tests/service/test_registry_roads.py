@@ -1,13 +1,19 @@
 """What may be said of roads, what may not, and how long it holds."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.places import Point, distance_m, to_gcj02
 from bowei.records.in_memory import InMemoryRecords, InMemoryRoadBook
-from tests.service.registry_app import NOW, Document, faults, registry
+from bowei.roads.graph_draft import Direction, RoadGraphDraft
+from bowei.roads.graph_file import save_graph
+from bowei.roads.verdicts import RoadPlaces
+from bowei.roads.walk_network import WalkDraft
+from tests.service.registry_app import NAME, NOW, Document, at, faults, hospital, lot, registry
 
 SPEEDS, CLOSURE = "/v1/road-speeds", "/v1/closures/west-lake"
 LATER = NOW + timedelta(minutes=5)
@@ -182,3 +188,47 @@ async def test_all_roads_of_a_city_fit_into_one_batch() -> None:
     async with registry() as client:
         answer = await client.put(SPEEDS, json=speeds(*said))
         assert (answer.status_code, answer.json()["speeds"]) == (200, 80_000)
+
+
+@pytest.fixture
+def road_places(tmp_path: Path) -> RoadPlaces:
+    """Give the places along one street and one path of 1 km eastwards, through the block's lots."""
+    draft, walks = RoadGraphDraft(), WalkDraft()
+    line = [(lon, Point(30.2553, lon)) for lon in (120.155, 120.165)]
+    draft.add_line(line, 30, Direction.BOTH)
+    walks.add_line(line)
+    graph = draft.finish(name="street", version="v1", attribution="made up")
+    save_graph(replace(graph, walks=walks.finish()), tmp_path / "street.roads")
+    return RoadPlaces(tmp_path / "street.roads")
+
+
+async def test_who_registers_a_place_off_the_roads_is_told_and_it_is_taken(road_places: RoadPlaces) -> None:
+    """The second entrance, 700 m off, is registered all the same; what lies beside the street is not spoken of."""
+    far = {"entrance_id": "north", "name": NAME, "location": at(30.2616, 120.1590)}
+    near = lot()["entrances"]
+    assert isinstance(near, list)
+    async with registry(road_places=road_places) as client:
+        answer = await client.put("/v1/lots/mall", json=lot(entrances=[*near, far]))
+        assert answer.status_code == 201
+        warnings = answer.json()["warnings"]
+        assert [(one["field"], one["code"]) for one in warnings] == [
+            ("entrances[1].location", "far_from_road"),
+            ("entrances[1].location", "far_from_footway"),
+        ]
+        assert all(one["zh"] and one["en"] for one in warnings)
+        assert "warnings" not in (await client.get("/v1/lots/mall")).json()
+        assert "warnings" not in (await client.put("/v1/lots/mall", json=lot())).json()
+        await client.put("/v1/lots/h", json=lot(kind="hospital", location=at(30.2576, 120.1621), classes={}))
+        answer = await client.put("/v1/hospitals/first", json=hospital(door=at(30.2580, 120.1623)))
+        assert [(one["field"], one["code"]) for one in answer.json()["warnings"]] == [("door", "far_from_footway")]
+        scene = {"scene": {"name": NAME, "timezone": "Asia/Shanghai"}, "lots": [lot(lot_id="x", entrances=[far])]}
+        answer = await client.put("/v1/scene", json=scene)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["warnings"][0]["field"] == "lots[0].entrances[0].location"
+
+
+async def test_without_a_road_file_nothing_is_said_of_roads() -> None:
+    """A registry that knows no roads warns of nothing."""
+    async with registry() as client:
+        answer = await client.put("/v1/lots/mall", json=lot(location=at(30.2616, 120.1590)))
+    assert (answer.status_code, "warnings" in answer.json()) == (201, False)
