@@ -21,6 +21,7 @@ from bowei.domain.offering import LotPromise, PoolPromise, Report
 from bowei.domain.places import Point
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.roads.by_air import AirTravelTimes
+from bowei.roads.travel_times import TravelTimes
 from services.availability.app import Parts, assemble
 from services.availability.snapshots import Pace
 
@@ -142,7 +143,9 @@ class Block:
 
 
 @asynccontextmanager
-async def running_block(*, most_streams: int = 10, frame_gap_s: float = 0.02) -> AsyncIterator[Block]:
+async def running_block(
+    *, most_streams: int = 10, frame_gap_s: float = 0.02, travel_times: TravelTimes | None = None
+) -> AsyncIterator[Block]:
     """Run the service over an empty live state."""
     clock, live_state = SteppedClock(MONDAY_MORNING), InMemoryLiveState()
 
@@ -153,7 +156,7 @@ async def running_block(*, most_streams: int = 10, frame_gap_s: float = 0.02) ->
         Parts(
             live_state,
             find_clock,
-            AirTravelTimes(),
+            travel_times or AirTravelTimes(),
             PACE,
             most_streams=most_streams,
             frame_gap_s=frame_gap_s,
