@@ -37,10 +37,14 @@ def at(north_m: float, east_m: float) -> Point:
 
 
 def town(*, left_forbidden: bool = False) -> RoadGraph:
-    """Draw a main street of 1 km northwards (way 7), and a way around it of 1.4 km (way 8)."""
+    """Draw a main street of 1 km northwards (way 7), and a way around it of 1.4 km (way 8).
+
+    `left_forbidden`: from the way around nobody turns into the main street; and a street leads on northwards (way 9).
+    """
     draft = RoadGraphDraft()
     places = {"s": (0, 0), "n": (1000, 0), "a": (0, 200), "b": (1000, 200)}
-    for way, line in ((7, "sn"), (8, "sabn")):
+    places["e"] = (1200, 0)
+    for way, line in ((7, "sn"), (8, "sabn"), (9, "ne"))[: 3 if left_forbidden else 2]:
         draft.add_line([(name, at(*places[name])) for name in line], KMH, Direction.BOTH, way=way)
     graph = draft.finish(name="town", version="v1", attribution="made up")
     if not left_forbidden:
@@ -160,14 +164,25 @@ def test_a_closed_area_is_driven_around(times: TravelTimes) -> None:
 
 
 @pytest.mark.parametrize("adapter", [CchTravelTimes, DijkstraTravelTimes])
-def test_closed_roads_and_forbidden_turns_together_may_cut_off(adapter: Adapter) -> None:
-    """Around the closed street one comes to a turn that is forbidden, and the copy of the street is closed as well."""
+def test_closed_roads_and_forbidden_turns_together_make_long_ways(adapter: Adapter) -> None:
+    """Around the closed street one comes to a turn that is forbidden: on to the street's north end, and back."""
     times = adapter(town(left_forbidden=True))
     say(times, closures=(square(500, 0),))
-    assert drive_s(times, at(0, 0), NORTH) is None
+    assert drive_s(times, at(0, 0), NORTH) == pytest.approx((1400 + 2 * 200 + 100) / M_S, abs=0.1)
     assert drive_s(times, NORTH, at(0, 0)) == pytest.approx((1400 + 100) / M_S, abs=0.1)
     say(times, closures=(square(1000, 100),), ways=WaySpeeds.of([(7, 18, TEN)]))
     assert drive_s(times, at(0, 0), NORTH) == pytest.approx(180, abs=0.1)
+
+
+@pytest.mark.parametrize("adapter", [CchTravelTimes, DijkstraTravelTimes])
+def test_the_roads_behind_a_forbidden_turn_change_as_well(adapter: Adapter) -> None:
+    """Who came by the way around drives straight on over a copy of the street: slowed and closed like the street."""
+    times = adapter(town(left_forbidden=True))
+    assert drive_s(times, at(1000, 100), at(1100, 0)) == pytest.approx(20, abs=0.1)
+    say(times, ways=WaySpeeds.of([(9, 18, TEN)]))
+    assert drive_s(times, at(1000, 100), at(1100, 0)) == pytest.approx(30, abs=0.1)
+    say(times, closures=(square(1025, 0),))
+    assert drive_s(times, at(1000, 100), at(1100, 0)) is None
 
 
 def test_a_lot_within_a_closed_area_is_cut_off_and_a_driver_within_it_leaves(times: TravelTimes) -> None:
