@@ -15,16 +15,17 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from bowei.domain.places import Point
+from bowei.domain.places import Point, distance_m
 from bowei.domain.road_conditions import KMH_MAX, KMH_MIN, Area, RoadConditions
 from bowei.roads.graph import EDGE_S_MAX, RoadGraph
-from bowei.roads.pieces import in_between
 from bowei.roads.snapping import Snapper
 
 LINE_WITHIN_M = 20.0
 """A line drawn on another map lies this near to the road that is meant: half of a wide carriageway and its error."""
 
-_LINE_STEP_M = 5.0
+_LINE_STEP_M = 10.0
+_LINE_COVERS = 0.5
+"""Of a piece of road, at least this share lies along the line: else it only begins where the line ends."""
 _LINE_HEADING_COS = math.cos(math.radians(45))
 _KMH_PER_MPS = 3.6
 
@@ -120,16 +121,23 @@ class Overlay:
         return np.clip(np.where(speeds < 0, by_share, by_speed), 0.001, EDGE_S_MAX).astype(np.float32)
 
     def _find_along(self, line: tuple[Point, ...]) -> Edges:
-        """Find the edges below a line: of those in its direction the nearest to each of its steps."""
-        found: set[int] = set()
+        """Find the edges below a line: of those in its direction the nearest to each step, if most of it is so."""
+        places, headings, metres = [], [], []
         for a, b in pairwise(line):
-            heading = _heading(a.lat, a.lon, b.lat, b.lon)
-            between, _ = in_between(a, b, _LINE_STEP_M)
-            for place in (a, *between, b):
-                edge = self._snapper.nearest_in_direction(place, heading, LINE_WITHIN_M, _LINE_HEADING_COS)
-                if edge is not None:
-                    found.add(edge)
-        return np.array(sorted(found), dtype=np.int64)
+            heading = _heading(a, b)
+            steps = max(1, math.ceil(distance_m(a, b) / _LINE_STEP_M))
+            for step in range(steps):
+                share = (step + 0.5) / steps  # the middle of each step, so that none reaches beyond the line
+                places.append((a.lat + (b.lat - a.lat) * share, a.lon + (b.lon - a.lon) * share))
+            headings += [heading] * steps
+            metres += [distance_m(a, b) / steps] * steps
+        found = self._snapper.nearest_in_direction(
+            np.array(places), np.array(headings), LINE_WITHIN_M, _LINE_HEADING_COS
+        )
+        hit = found >= 0
+        edges, which = np.unique(found[hit], return_inverse=True)
+        covered_m = np.bincount(which, weights=np.array(metres)[hit], minlength=len(edges))
+        return edges[covered_m >= _LINE_COVERS * self._graph.length_m[edges]]
 
     def _find_within(self, area: Area) -> Edges:
         polygons = [
@@ -154,8 +162,8 @@ class Overlay:
         return near[shapely.intersects(shape, shapely.linestrings(ends))]
 
 
-def _heading(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> tuple[float, float]:
-    east, north = (lon_b - lon_a) * math.cos(math.radians(lat_a)), lat_b - lat_a
+def _heading(a: Point, b: Point) -> tuple[float, float]:
+    east, north = (b.lon - a.lon) * math.cos(math.radians(a.lat)), b.lat - a.lat
     length = math.hypot(east, north)
     return (0.0, 0.0) if length == 0 else (east / length, north / length)
 

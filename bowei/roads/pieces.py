@@ -18,7 +18,10 @@ STEP_M = 50.0
 
 _FIRST_LOOK = 8
 _FURTHER_LOOK = 4
+_LOOK_ALONG = 16
 _METRES_PER_DEGREE = math.radians(EARTH_RADIUS_M)
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,36 @@ class Pieces:
                 return best
             looked, look = look, min(look * _FURTHER_LOOK, count)
 
-    def middles_near(self, place: Point, within_m: float) -> list[int]:
-        """List the pieces whose nearest point may lie within `within_m`."""
-        here = _in_space(np.float64(place.lat), np.float64(place.lon))
-        found: list[int] = self._tree.query_ball_point(here, within_m + self._half_m)
-        return found
+    def nearest_along(self, places: Floats, headings: Floats, within_m: float, least_cos: float) -> NDArray[np.int64]:
+        """Give for each place the nearest piece that lies along its heading, either way; a piece's number, or -1.
+
+        `places` are (lat, lon), `headings` (east, north) of length 1, both of shape (n, 2). `least_cos` is the cosine
+        of the greatest angle between the two. Of the `_LOOK_ALONG` nearest middles, so a place among more pieces than
+        that may find none.
+        """
+        look = min(_LOOK_ALONG, len(self._ends))
+        far_m, found = self._tree.query(
+            _in_space(places[:, 0], places[:, 1]), k=[*range(1, look + 1)], distance_upper_bound=within_m + self._half_m
+        )
+        pieces = np.where(np.isfinite(far_m), found, 0)
+        lat_a, lon_a, lat_b, lon_b = np.moveaxis(self._ends[pieces], -1, 0)
+        lat, lon = places[:, :1], places[:, 1:]
+        east = np.cos(np.radians(lat)) * _METRES_PER_DEGREE
+        ax, ay = (lon_a - lon) * east, (lat_a - lat) * _METRES_PER_DEGREE
+        dx, dy = (lon_b - lon_a) * east, (lat_b - lat_a) * _METRES_PER_DEGREE
+        square = np.maximum(dx * dx + dy * dy, 1e-9)
+        share = np.clip(-(ax * dx + ay * dy) / square, 0, 1)
+        away_m = np.hypot(ax + share * dx, ay + share * dy)
+        cos = np.abs(dx * headings[:, :1] + dy * headings[:, 1:]) / np.sqrt(square)
+        away_m[~np.isfinite(far_m) | (cos < least_cos) | (away_m > within_m)] = np.inf
+        best = away_m.argmin(axis=1)
+        rows = np.arange(len(places))
+        return np.where(np.isfinite(away_m[rows, best]), pieces[rows, best], -1)
+
+    def directions(self, pieces: NDArray[np.int64]) -> Floats:
+        """Give where each piece points, (east, north) in degrees as they lie there; shape (n, 2)."""
+        lat_a, lon_a, lat_b, lon_b = self._ends[pieces].T
+        return np.column_stack(((lon_b - lon_a) * np.cos(np.radians(lat_a)), lat_b - lat_a))
 
     def beside(self, place: Point, piece: int) -> tuple[Beside, tuple[float, float]]:
         """Say how a place lies to a piece, and where the piece points (east, north; of length 1)."""

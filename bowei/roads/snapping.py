@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bowei.domain.places import Point
 from bowei.roads.graph import RoadGraph, TrafficSide
-from bowei.roads.pieces import Beside, Pieces
+from bowei.roads.pieces import Beside, Floats, Pieces
 
 SNAP_M_MAX = 500.0
 """Farther from any road than this, roads say nothing about the drive."""
@@ -89,19 +89,17 @@ class Snapper:
         return self._snap(beside, ways)
 
     def nearest_in_direction(
-        self, place: Point, heading: tuple[float, float], within_m: float, least_cos: float
-    ) -> int | None:
-        """Give the nearest edge whose direction differs from `heading` (east, north; of length 1) by less than that."""
-        best: tuple[float, int] | None = None
-        for piece in self._pieces.middles_near(place, within_m):
-            beside, (east, north) = self._pieces.beside(place, piece)
-            if beside.away_m > within_m or (best is not None and beside.away_m >= best[0]):
-                continue
-            along = east * heading[0] + north * heading[1]
-            for edge, reverse in self._directions(piece):
-                if (-along if reverse else along) > least_cos:
-                    best = (beside.away_m, edge)
-        return None if best is None else best[1]
+        self, places: Floats, headings: Floats, within_m: float, least_cos: float
+    ) -> NDArray[np.int64]:
+        """Give for each place the nearest edge that leads along its heading; -1 where none does.
+
+        Arguments are those of `Pieces.nearest_along`.
+        """
+        pieces = self._pieces.nearest_along(places, headings, within_m, least_cos)
+        found = pieces >= 0
+        with_it = (self._pieces.directions(pieces) * headings).sum(axis=1) > 0
+        edges = np.where(with_it, self._with_it[pieces], self._against[pieces])
+        return np.where(found, edges, _NO_EDGE)
 
     def _directions(self, piece: int) -> list[tuple[int, bool]]:
         both = ((int(self._with_it[piece]), False), (int(self._against[piece]), True))

@@ -1,6 +1,6 @@
 """Whether a place lies beside the roads: for whoever registers places, and drives nowhere.
 
-Holds the pieces of road and footway only, without an engine: a third of what driving takes.
+Holds the pieces of road and footway only, without an engine.
 """
 
 from pathlib import Path
