@@ -67,7 +67,7 @@ class AirTravelTimes:
         return _OpenAir(conditions.version)
 
     def take(self, weighed: WeighedRoads) -> None:
-        """See `TravelTimes.take`."""
+        """See `TakesConditions.take`."""
         if not isinstance(weighed, _OpenAir):
             raise ForeignTargets(f"{type(weighed).__name__} given to air")
         self.roads_serial += 1

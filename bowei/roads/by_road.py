@@ -93,7 +93,7 @@ class RoadTravelTimes(Generic[Weighed]):
         self._state = _State(0, None, 0, 0, graph.travel_s, None, engine.weigh(graph.travel_s))
 
     def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
-        """See `TravelTimes.weigh`."""
+        """See `TakesConditions.weigh`."""
         laid = self._overlay.laid(conditions, now)
         shut = None if laid.closed is None else self._snapper.shut(laid.closed)
         return _State(
@@ -107,7 +107,7 @@ class RoadTravelTimes(Generic[Weighed]):
         )
 
     def take(self, weighed: WeighedRoads) -> None:
-        """See `TravelTimes.take`."""
+        """See `TakesConditions.take`."""
         if not isinstance(weighed, _State):
             raise ForeignTargets(f"{type(weighed).__name__} given to {self.name}")
         self._state = weighed

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bowei.domain.clock import Clock
 from bowei.domain.road_conditions import FREE_ROADS, RoadConditions
-from bowei.roads.travel_times import TravelTimes, WeighedRoads
+from bowei.roads.travel_times import TakesConditions, WeighedRoads
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RoadsKeeper:
     """Keeps `travel_times` up with what `source` says. Run `run` as a task, on the loop that drives."""
 
     def __init__(
-        self, travel_times: TravelTimes, source: SaysRoads, clock: Clock, watcher: WatchesRoads | None = None
+        self, travel_times: TakesConditions, source: SaysRoads, clock: Clock, watcher: WatchesRoads | None = None
     ) -> None:
         self._travel_times = travel_times
         self._source = source
@@ -72,7 +72,7 @@ class RoadsKeeper:
         self._changed = asyncio.Event()
 
     async def wait_change(self, serial: int, timeout_s: float) -> bool:
-        """Wait until the roads differ from those of `TravelTimes.roads_serial`; False where they stayed in time."""
+        """Wait until the roads differ from those of `TakesConditions.roads_serial`; False where they stayed in time."""
         if self._travel_times.roads_serial != serial:
             return True
         try:

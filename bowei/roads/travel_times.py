@@ -60,10 +60,7 @@ class WeighedRoads(Protocol):
 
 
 class TravelTimes(Protocol):
-    """Driving times over the roads as they are now: at usual speeds, until somebody says otherwise.
-
-    What is said is worked out on any thread while drives go on (`weigh`, one at a time), and then taken (`take`, on
-    the thread that drives): targets stay prepared, and the next drive is over the changed roads.
+    """Times to drive and to walk, over the roads as they are now.
 
     Threads: open, prepare and drive on any thread. An adapter may keep a query for each thread that drove (the CCH
     engine ties each to its thread), so let go of the last reference on the thread that drove, or after that thread
@@ -75,37 +72,25 @@ class TravelTimes(Protocol):
         """Name the adapter and its roads, as in `Drives.by`."""
         ...
 
-    def targets(self, points: Sequence[Point]) -> Targets:
-        """Prepare destinations; no points give empty targets."""
+    @property
+    def roads_serial(self) -> int:
+        """Count how often the roads changed; what was driven at another count may no longer be so."""
         ...
 
-    def drive(self, origin: Point, targets: Targets) -> Drives:
-        """Give the driving time from `origin` to every target, in the targets' order.
+    def targets(self, points: Sequence[Point]) -> Targets:
+        """Prepare destinations, for as long as these travel times live; no points give empty targets."""
+        ...
+
+    def off_road(self, targets: Targets) -> Sequence[bool]:
+        """Say of each target whether it lies too far from any road, so that its drive is estimated by air.
 
         Raises:
             ForeignTargets: the targets were prepared by another `TravelTimes`.
         """
         ...
 
-    @property
-    def roads_serial(self) -> int:
-        """Count how often the roads changed; what was driven at another count may no longer be so."""
-        ...
-
-    def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
-        """Work out what each road takes at `now`; tens of milliseconds for a city."""
-        ...
-
-    def take(self, weighed: WeighedRoads) -> None:
-        """Drive over these roads from now on.
-
-        Raises:
-            ForeignTargets: they were worked out by another `TravelTimes`.
-        """
-        ...
-
-    def off_road(self, targets: Targets) -> Sequence[bool]:
-        """Say of each target whether it lies too far from any road, so that its drive is estimated by air.
+    def drive(self, origin: Point, targets: Targets) -> Drives:
+        """Give the driving time from `origin` to every target, in the targets' order.
 
         Raises:
             ForeignTargets: the targets were prepared by another `TravelTimes`.
@@ -118,3 +103,32 @@ class TravelTimes(Protocol):
         Milliseconds for a new door, then kept. One thread at a time.
         """
         ...
+
+
+class TakesConditions(Protocol):
+    """Roads at usual speeds, until somebody says otherwise.
+
+    What is said is worked out on any thread while drives go on (`weigh`), and then taken (`take`, on the thread that
+    drives): targets stay prepared, and the next drive is over the changed roads.
+    """
+
+    @property
+    def roads_serial(self) -> int:
+        """Count how often roads were taken."""
+        ...
+
+    def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
+        """Work out what each road takes at `now`; tens of milliseconds for a city. One thread at a time."""
+        ...
+
+    def take(self, weighed: WeighedRoads) -> None:
+        """Drive over these roads from now on.
+
+        Raises:
+            ForeignTargets: they were worked out by another.
+        """
+        ...
+
+
+class LiveTravelTimes(TravelTimes, TakesConditions, Protocol):
+    """Travel times whose roads change."""

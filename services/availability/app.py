@@ -24,7 +24,7 @@ from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import StoreFailure
 from bowei.roads.keeping_up import RoadsKeeper
 from bowei.roads.opening import open_travel_times
-from bowei.roads.travel_times import TravelTimes
+from bowei.roads.travel_times import LiveTravelTimes
 from services.availability.api import router
 from services.availability.boards.api import router as boards
 from services.availability.boards.streaming import BEAT_S, BoardStreams
@@ -51,7 +51,7 @@ class Parts:
 
     live_state: ReadsLiveState
     find_clock: Callable[[], Awaitable[Clock]]
-    travel_times: TravelTimes
+    travel_times: LiveTravelTimes
     pace: Pace
     most_streams: int
     frame_gap_s: float = 0.2

@@ -5,22 +5,25 @@ import math
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from bowei.domain.places import Point, distance_m
+from bowei.domain.road_conditions import RoadConditions
 from bowei.roads.by_air import AirTravelTimes
 from bowei.roads.cch import CchTravelTimes
 from bowei.roads.dijkstra import DijkstraTravelTimes
 from bowei.roads.errors import ForeignTargets
 from bowei.roads.graph import RoadGraph
 from bowei.roads.graph_draft import Direction, RoadGraphDraft
-from bowei.roads.travel_times import TravelTimes
+from bowei.roads.travel_times import LiveTravelTimes, TravelTimes
 
 SOUTH, EAST, STREETS, APART = 30.25, 120.16, 6, 0.002
 """A town of crossing streets, about 200 m apart."""
 
-Opened = Callable[[], TravelTimes]
+Opened = Callable[[], LiveTravelTimes]
+NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
 def corner(row: int, column: int) -> Point:
@@ -131,6 +134,36 @@ def test_targets_of_other_roads_are_refused(opened: Opened) -> None:
     if new.name != "air":
         with pytest.raises(ForeignTargets):
             new.drive(corner(0, 0), opened().targets([corner(1, 1)]))
+
+
+def test_roads_that_were_taken_are_counted_and_targets_stay_prepared(opened: Opened) -> None:
+    """Whoever keeps an answer can tell that it is old; and what was worked out elsewhere is refused."""
+    times, targets_at = opened(), [corner(5, 5), corner(0, 1)]
+    targets = times.targets(targets_at)
+    before = times.drive(corner(0, 0), targets)
+    assert times.roads_serial == 0
+    for version in (1, 2):
+        weighed = times.weigh(RoadConditions(version), NINE)
+        assert (weighed.version, weighed.turns_at, times.roads_serial) == (version, None, version - 1)
+        times.take(weighed)
+        assert times.roads_serial == version
+        assert times.drive(corner(0, 0), targets) == before
+    other = CchTravelTimes(town()) if times.name == "air" else AirTravelTimes()
+    with pytest.raises(ForeignTargets):
+        times.take(other.weigh(RoadConditions(3), NINE))
+
+
+def test_who_knows_of_no_footways_says_so(times: TravelTimes) -> None:
+    """No walk is made up: whoever asks estimates it, and says that."""
+    assert list(times.walks_m([corner(0, 0), corner(1, 1)], corner(0, 1))) == [None, None]
+    assert list(times.walks_m([], corner(0, 1))) == []
+
+
+def test_places_off_the_roads_are_named_in_the_order_asked(times: TravelTimes) -> None:
+    """Air knows of no roads, so nothing is off them."""
+    off_map = Point(SOUTH + 1, EAST)
+    said = list(times.off_road(times.targets([corner(0, 2), off_map, corner(3, 3)])))
+    assert said == [False, times.name != "air", False]
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")

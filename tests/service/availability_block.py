@@ -21,7 +21,7 @@ from bowei.domain.offering import LotPromise, PoolPromise, Report
 from bowei.domain.places import Point
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.roads.by_air import AirTravelTimes
-from bowei.roads.travel_times import TravelTimes
+from bowei.roads.travel_times import LiveTravelTimes
 from services.availability.app import Parts, assemble
 from services.availability.snapshots import Pace
 
@@ -144,7 +144,7 @@ class Block:
 
 @asynccontextmanager
 async def running_block(
-    *, most_streams: int = 10, frame_gap_s: float = 0.02, travel_times: TravelTimes | None = None
+    *, most_streams: int = 10, frame_gap_s: float = 0.02, travel_times: LiveTravelTimes | None = None
 ) -> AsyncIterator[Block]:
     """Run the service over an empty live state."""
     clock, live_state = SteppedClock(MONDAY_MORNING), InMemoryLiveState()

@@ -21,7 +21,7 @@ from bowei.roads.errors import ForeignTargets
 from bowei.roads.graph import RoadGraph
 from bowei.roads.graph_draft import Direction, RoadGraphDraft
 from bowei.roads.keeping_up import RoadsKeeper
-from bowei.roads.travel_times import TravelTimes, WeighedRoads
+from bowei.roads.travel_times import LiveTravelTimes, WeighedRoads
 from bowei.roads.turn_expansion import Streets, with_turn_rules
 
 METRE = 1 / 111_195.08
@@ -57,18 +57,18 @@ def town(*, left_forbidden: bool = False) -> RoadGraph:
 
 
 @pytest.fixture(params=[CchTravelTimes, DijkstraTravelTimes])
-def times(request: pytest.FixtureRequest) -> TravelTimes:
+def times(request: pytest.FixtureRequest) -> LiveTravelTimes:
     """Open the town by each engine."""
-    opened: TravelTimes = request.param(town())
+    opened: LiveTravelTimes = request.param(town())
     return opened
 
 
-def drive_s(times: TravelTimes, start: Point, end: Point) -> float | None:
+def drive_s(times: LiveTravelTimes, start: Point, end: Point) -> float | None:
     """Give the seconds of one drive on the road."""
     return times.drive(start, times.targets([end])).seconds[0]
 
 
-def say(times: TravelTimes, now: datetime = NINE, /, **said: object) -> WeighedRoads:
+def say(times: LiveTravelTimes, now: datetime = NINE, /, **said: object) -> WeighedRoads:
     """Say something of the roads, and drive by it."""
     weighed = times.weigh(replace(FREE_ROADS, version=1, **said), now)  # type: ignore[arg-type]
     times.take(weighed)
@@ -86,7 +86,7 @@ def square(north_m: float, east_m: float, half_m: float = 10, **changes: object)
 SOUTH, NORTH = at(100, 0), at(900, 0)
 
 
-def test_a_speed_holds_for_its_way_and_its_direction(times: TravelTimes) -> None:
+def test_a_speed_holds_for_its_way_and_its_direction(times: LiveTravelTimes) -> None:
     """Northwards at half speed the street takes twice as long, southwards as ever."""
     say(times, ways=WaySpeeds.of([(7, 18, TEN)]))
     assert drive_s(times, SOUTH, NORTH) == pytest.approx(160, abs=0.1)
@@ -98,7 +98,7 @@ def test_a_speed_holds_for_its_way_and_its_direction(times: TravelTimes) -> None
     [(18, 160), (-0.5, 160), (72, 40), (-2, 40), (500, 80 * 36 / 130), (0.001, 160)],
     ids=["km/h", "share", "faster", "share above one", "too fast is the bound", "standing: one drives around"],
 )
-def test_speeds_in_both_units(times: TravelTimes, speed: float, seconds: float) -> None:
+def test_speeds_in_both_units(times: LiveTravelTimes, speed: float, seconds: float) -> None:
     """Km/h and shares come to the same, within the bounds; who can't get through drives around."""
     say(times, ways=WaySpeeds.of([(7, speed, TEN), (-7, speed, TEN), (5, 1, TEN), (9, 1, TEN), (-99, 1, TEN)]))
     if speed == 0.001:
@@ -108,7 +108,7 @@ def test_speeds_in_both_units(times: TravelTimes, speed: float, seconds: float) 
         assert drive_s(times, SOUTH, NORTH) == pytest.approx(seconds, abs=0.1)
 
 
-def test_prepared_targets_are_driven_to_over_the_changed_roads(times: TravelTimes) -> None:
+def test_prepared_targets_are_driven_to_over_the_changed_roads(times: LiveTravelTimes) -> None:
     """Nothing is prepared again, and the count of changes tells who kept an answer that it is old."""
     targets = times.targets([NORTH])
     assert times.roads_serial == 0
@@ -121,7 +121,7 @@ def test_prepared_targets_are_driven_to_over_the_changed_roads(times: TravelTime
     assert times.drive(SOUTH, targets).seconds[0] == pytest.approx(80, abs=0.1)
 
 
-def test_what_is_said_ends_at_its_instant(times: TravelTimes) -> None:
+def test_what_is_said_ends_at_its_instant(times: LiveTravelTimes) -> None:
     """The next change is told beforehand, the earliest of all; and at that instant it is over."""
     said: dict[str, object] = {
         "ways": WaySpeeds.of([(7, 18, TEN), (8, 9, TEN + timedelta(hours=1))]),
@@ -137,7 +137,7 @@ def test_what_is_said_ends_at_its_instant(times: TravelTimes) -> None:
     assert say(times, TEN + timedelta(hours=2), **said).turns_at is None
 
 
-def test_a_line_slows_the_road_below_it_in_its_direction(times: TravelTimes) -> None:
+def test_a_line_slows_the_road_below_it_in_its_direction(times: LiveTravelTimes) -> None:
     """Drawn 12 m off, from 300 to 500 m: that part northwards takes four times as long; the other road is far."""
     weighed = say(times, lines=(LineSpeed((at(300, 12), at(400, 12), at(500, 12)), 9, TEN),))
     assert weighed.slowed == pytest.approx(200 / 50, abs=2)
@@ -148,13 +148,13 @@ def test_a_line_slows_the_road_below_it_in_its_direction(times: TravelTimes) -> 
     assert drive_s(times, SOUTH, NORTH) == pytest.approx(80, abs=0.1)
 
 
-def test_of_a_way_and_a_line_the_line_holds(times: TravelTimes) -> None:
+def test_of_a_way_and_a_line_the_line_holds(times: LiveTravelTimes) -> None:
     """The more particular word wins."""
     say(times, ways=WaySpeeds.of([(7, 9, TEN)]), lines=(LineSpeed((at(0, 0), at(1000, 0)), 36, TEN),))
     assert drive_s(times, SOUTH, NORTH) == pytest.approx(80, abs=0.1)
 
 
-def test_a_closed_area_is_driven_around(times: TravelTimes) -> None:
+def test_a_closed_area_is_driven_around(times: LiveTravelTimes) -> None:
     """A square on the main street closes it in both directions, at that place only."""
     weighed = say(times, closures=(square(500, 0),))
     assert weighed.closed == 2  # one piece, in two directions
@@ -185,7 +185,7 @@ def test_the_roads_behind_a_forbidden_turn_change_as_well(adapter: Adapter) -> N
     assert drive_s(times, at(1000, 100), at(1100, 0)) is None
 
 
-def test_a_lot_within_a_closed_area_is_cut_off_and_a_driver_within_it_leaves(times: TravelTimes) -> None:
+def test_a_lot_within_a_closed_area_is_cut_off_and_a_driver_within_it_leaves(times: LiveTravelTimes) -> None:
     """No way leads to an entrance on a closed road; who stands there starts on the next open one."""
     say(times, closures=(square(500, 0, half_m=95),))
     assert drive_s(times, SOUTH, at(500, 5)) is None
@@ -197,7 +197,7 @@ def test_a_lot_within_a_closed_area_is_cut_off_and_a_driver_within_it_leaves(tim
     assert by_air.by == "air"
 
 
-def test_what_merely_touches_an_area_is_closed_and_what_lies_beside_it_is_not(times: TravelTimes) -> None:
+def test_what_merely_touches_an_area_is_closed_and_what_lies_beside_it_is_not(times: LiveTravelTimes) -> None:
     """One metre decides; a hole in an area stays open."""
     assert say(times, closures=(square(500, 11, half_m=10),)).closed == 0
     assert say(times, closures=(square(500, 10, half_m=10),)).closed == 2
@@ -264,7 +264,7 @@ class Says:
 
 
 @asynccontextmanager
-async def kept(times: TravelTimes, says: Says, clock: SteppedClock) -> AsyncIterator[RoadsKeeper]:
+async def kept(times: LiveTravelTimes, says: Says, clock: SteppedClock) -> AsyncIterator[RoadsKeeper]:
     """Keep roads up for as long as the test looks."""
     keeper = RoadsKeeper(times, says, clock)
     task = asyncio.create_task(keeper.run())
