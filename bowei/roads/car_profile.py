@@ -78,7 +78,7 @@ _BLOCKING_BARRIERS = frozenset(
 
 def may_drive(tags: Mapping[str, str]) -> bool:
     """Say whether a way is open to any private car."""
-    if tags.get("highway") not in SPEED_KMH or tags.get("area") == "yes" or is_ferry(tags):
+    if tags.get("highway") not in SPEED_KMH or tags.get("area") == "yes":
         return False
     return _open_to_cars(tags) and tags.get("oneway") not in _CHANGING_WAY
 

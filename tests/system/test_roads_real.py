@@ -11,6 +11,7 @@ import pytest
 from bowei.domain.lots import Name
 from bowei.domain.places import Point
 from bowei.domain.road_conditions import Closure
+from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.connecting import connect, disconnect
 from bowei.records.postgres_road_book import PostgresRoadBook
 from tests.system.routing_city import MALL, PLACES, PROJECT, City, Site, prepared_site, until
@@ -65,6 +66,15 @@ async def mall_is(city: City, excluded: str | None) -> None:
     await until(ask, lambda said: said[MALL].get("excluded") == excluded)
 
 
+async def shown_version(city: City) -> int | None:
+    """Give the version of the roads that Redis shows to whoever starts now."""
+    live_state = RedisLiveState.connect(city.site.redis.url)
+    try:
+        return await live_state.roads_version()
+    finally:
+        await live_state.close()
+
+
 async def test_a_closure_is_driven_by_through_the_loss_of_redis_and_until_it_is_over(city: City) -> None:
     """Closed, it is told at once; kept while Redis is gone and after it came back empty; and it ends by itself."""
     await mall_is(city, None)
@@ -77,6 +87,7 @@ async def test_a_closure_is_driven_by_through_the_loss_of_redis_and_until_it_is_
         await mall_is(city, "closed_road")
         await city.start_redis()
         await city.flush_redis()
+        await until(lambda: shown_version(city), lambda version: version == 1)
         await city.until_health(
             lambda status, said: status == 200 and said["dependencies"]["live_state"]["state"] == "ok"
         )

@@ -3,13 +3,16 @@
 import os
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import osmium
 import osmium.osm.mutable
 import pytest
 
+from bowei.domain.lots import Name
 from bowei.domain.places import Point
+from bowei.domain.road_conditions import Closure, RoadConditions, WaySpeeds
 from bowei.roads.building import build_road_file
 from bowei.roads.cch import CchTravelTimes
 from bowei.roads.dijkstra import DijkstraTravelTimes
@@ -21,6 +24,7 @@ from bowei.roads.osm_import import ImportSummary, import_osm
 
 METRE = 1 / 111_195.08
 Tags = Mapping[str, str]
+NOON, HOUR = datetime(2026, 3, 2, 4, tzinfo=UTC), timedelta(hours=1)
 
 
 def north(metres: float) -> Point:
@@ -78,6 +82,9 @@ FORTH, BACK = {(3, 4)}, {(4, 3)}
         ({"highway": "construction"}, set()),
         ({"highway": "service", "area": "yes"}, set()),
         ({"route": "ferry", "motor_vehicle": "yes"}, set()),
+        ({"highway": "primary", "route": "ferry"}, set()),
+        ({"highway": "service", "ferry": "yes"}, set()),
+        ({"highway": "service", "ferry": "no"}, FORTH | BACK),
     ],
     ids=lambda value: " ".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else "",
 )
@@ -247,6 +254,45 @@ def test_on_hangzhous_core_the_engine_finds_the_quickest_ways(hangzhou: tuple[Ro
         found, exact = engine.drive(origin, engine_targets), oracle.drive(origin, oracle_targets)
         assert found.estimated is exact.estimated is False
         assert found.seconds == pytest.approx(exact.seconds, abs=0.3)
+
+
+def test_on_hangzhous_core_the_engines_agree_on_slowed_and_closed_roads(
+    hangzhou: tuple[RoadGraph, ImportSummary],
+) -> None:
+    """Three times 5,000 roads at random speeds and ten closed blocks: both say the same of who gets where, and when."""
+    graph, _ = hangzhou
+    engine, oracle = CchTravelTimes(graph), DijkstraTravelTimes(graph)
+    chosen = random.Random(20240502)  # noqa: S311  (places, not secrets)
+
+    def somewhere() -> Point:
+        node = chosen.randrange(graph.node_count)
+        return Point(float(graph.node_lat[node]), float(graph.node_lon[node]))
+
+    def block(number: int) -> Closure:
+        place, half = somewhere(), 0.004
+        corners = [(-1, -1), (-1, 1), (1, 1), (1, -1), (-1, -1)]
+        ring = tuple(Point(place.lat + half * north, place.lon + half * east) for north, east in corners)
+        return Closure(f"c-{number}", ((ring,),), NOON, NOON + HOUR, Name("封闭", "closed"), "police")
+
+    lots = [somewhere() for _ in range(30)]
+    engine_targets, oracle_targets = engine.targets(lots), oracle.targets(lots)
+    ways = sorted(set(graph.way.tolist()))
+    cut_off = 0
+    for version in (1, 2, 3):
+        speeds = [
+            (way, chosen.choice((chosen.uniform(3, 90), -chosen.uniform(0.1, 2))), NOON + HOUR)
+            for way in chosen.sample(ways, 5_000)
+        ]
+        said = RoadConditions(version, WaySpeeds.of(speeds), (), tuple(block(number) for number in range(10)))
+        for times in (engine, oracle):
+            times.take(times.weigh(said, NOON))
+        for _ in range(7):
+            origin = somewhere()
+            found, exact = engine.drive(origin, engine_targets), oracle.drive(origin, oracle_targets)
+            assert [s is None for s in found.seconds] == [s is None for s in exact.seconds]
+            assert [s or 0 for s in found.seconds] == pytest.approx([s or 0 for s in exact.seconds], abs=0.3)
+            cut_off += sum(s is None for s in found.seconds)
+    assert cut_off > 0
 
 
 def test_a_whole_country_comes_in() -> None:
