@@ -6,6 +6,7 @@ The rule, whichever engine finds the way:
                                       None where no way leads to it
                                       the air estimate for a target with no road near; the answer is `estimated`
     origin farther from any road      the whole answer comes from air, `estimated`, by "air"
+    origin on closed roads            starts on the nearest open one within 3 km; else no way leads anywhere
 """
 
 import math
@@ -24,17 +25,21 @@ from bowei.roads.engine import Engine
 from bowei.roads.errors import ForeignTargets
 from bowei.roads.graph import RoadGraph
 from bowei.roads.overlay import Overlay
-from bowei.roads.snapping import Snap, Snapper
+from bowei.roads.snapping import OUT_OF_CLOSURE_M_MAX, Snap, Snapper
 from bowei.roads.travel_times import Drives, Targets, WeighedRoads
 from bowei.roads.walking import Footways
 
 Weighed = TypeVar("Weighed")
+
+_NOWHERE = Snap((), 0.0, 0.0)
+"""Where one starts who is far within a closed area: no road leads from there."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State(Generic[Weighed]):
     """What the roads take now."""
 
+    made_by: object
     version: int
     turns_at: datetime | None
     slowed: int
@@ -90,13 +95,14 @@ class RoadTravelTimes(Generic[Weighed]):
         self._air = AirTravelTimes()
         self._copies = _copies(graph)
         self._token = object()  # not self: targets must not keep the roads alive, nor the roads themselves
-        self._state = _State(0, None, 0, 0, graph.travel_s, None, engine.weigh(graph.travel_s))
+        self._state = _State(self._token, 0, None, 0, 0, graph.travel_s, None, engine.weigh(graph.travel_s))
 
     def weigh(self, conditions: RoadConditions, now: datetime) -> WeighedRoads:
         """See `TakesConditions.weigh`."""
         laid = self._overlay.laid(conditions, now)
         shut = None if laid.closed is None else self._snapper.shut(laid.closed)
         return _State(
+            made_by=self._token,
             version=conditions.version,
             turns_at=laid.turns_at,
             slowed=laid.slowed,
@@ -108,7 +114,7 @@ class RoadTravelTimes(Generic[Weighed]):
 
     def take(self, weighed: WeighedRoads) -> None:
         """See `TakesConditions.take`."""
-        if not isinstance(weighed, _State):
+        if not isinstance(weighed, _State) or weighed.made_by is not self._token:
             raise ForeignTargets(f"{type(weighed).__name__} given to {self.name}")
         self._state = weighed
         self.roads_serial += 1
@@ -155,8 +161,10 @@ class RoadTravelTimes(Generic[Weighed]):
         prepared = self._checked(targets)
         state = self._state
         start = self._snapper.find(origin, state.shut)
-        if start is None:
+        if start is None and (state.shut is None or self._snapper.find(origin) is None):
             return self._air.drive(origin, self._air.targets(prepared.points))
+        if start is None:
+            start = self._snapper.find(origin, state.shut, within_m=OUT_OF_CLOSURE_M_MAX) or _NOWHERE
         found: list[float | None] = [
             air_drive_s(origin, point) if snap is None else None
             for point, snap in zip(prepared.points, prepared.snaps, strict=True)

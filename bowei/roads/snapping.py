@@ -18,6 +18,9 @@ from bowei.roads.pieces import Beside, Floats, Pieces
 SNAP_M_MAX = 500.0
 """Farther from any road than this, roads say nothing about the drive."""
 
+OUT_OF_CLOSURE_M_MAX = 3_000.0
+"""Who stands within a closed area is let out of it to an open road, at most this far."""
+
 ACCESS_MPS = 4.0
 """Pace between a place and the road (ramps, yards, gates): 14 km/h."""
 
@@ -60,12 +63,9 @@ class Snapper:
         self._kerb_only = graph.kerb_only[first]
         self._right = graph.traffic_side is TrafficSide.RIGHT
 
-    def find(self, place: Point, shut: NDArray[np.bool_] | None = None) -> Snap | None:
-        """Give the nearest road within `SNAP_M_MAX`, whichever its side, or None.
-
-        `shut` (see there) marks what is passed over for the next road.
-        """
-        beside = self._pieces.nearest(place, SNAP_M_MAX, shut)
+    def find(self, place: Point, shut: NDArray[np.bool_] | None = None, *, within_m: float = SNAP_M_MAX) -> Snap | None:
+        """Give the nearest road, whichever its side, or None; `shut` (see there) marks what is passed over."""
+        beside = self._pieces.nearest(place, within_m, shut)
         return None if beside is None else self._snap(beside, self._directions(beside.piece))
 
     def shut(self, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -151,6 +151,9 @@ def test_roads_that_were_taken_are_counted_and_targets_stay_prepared(opened: Ope
     other = CchTravelTimes(town()) if times.name == "air" else AirTravelTimes()
     with pytest.raises(ForeignTargets):
         times.take(other.weigh(RoadConditions(3), NINE))
+    if times.name != "air":
+        with pytest.raises(ForeignTargets):
+            times.take(opened().weigh(RoadConditions(3), NINE))
 
 
 def test_who_knows_of_no_footways_says_so(times: TravelTimes) -> None:

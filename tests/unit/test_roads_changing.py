@@ -193,8 +193,18 @@ def test_a_lot_within_a_closed_area_is_cut_off_and_a_driver_within_it_leaves(tim
     assert drive_s(times, at(510, 10), NORTH) == pytest.approx(109.5 / 4 + 28.1, abs=0.1)
     everywhere = say(times, closures=(square(500, 100, half_m=2000),))
     assert everywhere.closed == town().road_count
-    by_air = times.drive(SOUTH, times.targets([NORTH]))
-    assert by_air.by == "air"
+    nowhere = times.drive(SOUTH, times.targets([NORTH]))
+    assert (nowhere.seconds, nowhere.estimated, nowhere.by) == ((None,), False, times.name)
+
+
+def test_who_stands_deep_within_a_closed_area_is_let_out_and_not_guided_by_air(times: LiveTravelTimes) -> None:
+    """Of a kilometre of street 900 m are closed: out at its end, 600 m on; a lot within stays cut off."""
+    say(times, closures=(square(450, 0, half_m=460),))
+    drives = times.drive(at(300, 0), times.targets([at(980, 0), at(400, 0)]))
+    assert (drives.estimated, drives.by) == (False, times.name)
+    outside, within = drives.seconds
+    assert outside == pytest.approx((952.4 - 300) / 4 + 2.8, abs=0.1)
+    assert within is None
 
 
 def test_what_merely_touches_an_area_is_closed_and_what_lies_beside_it_is_not(times: LiveTravelTimes) -> None:
