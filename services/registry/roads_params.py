@@ -73,9 +73,8 @@ class SpeedIn(BaseModel):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
-        by_way, by_line = (self.way, self.direction), (self.line, self.datum)
-        named = [parts for parts in (by_way, by_line) if any(part is not None for part in parts)]
-        if len(named) != 1 or None in named[0]:
+        no_way, no_line = self.way is None, self.line is None
+        if no_way is no_line or no_way is not (self.direction is None) or no_line is not (self.datum is None):
             raise wrong("one_road_needed")
         if (self.kmh is None) is (self.share is None):
             raise wrong("one_speed_needed")
