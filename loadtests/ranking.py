@@ -186,8 +186,13 @@ def _bare_engine(graph: RoadGraph, world: _World) -> Callable[[Point], object]:
     hierarchy = CCH(order.tolist(), graph.tail.tolist(), graph.head.tolist(), False)
     metric = CCHMetric(hierarchy, [max(1, round(s * 1000)) for s in graph.travel_s.tolist()])
     lots = world.directory.lots_for(world.hospital.hospital_id)
-    entrances = [snap.node for lot in lots if (snap := snapper.find(lot.entrances[0].point)) is not None]
-    nodes = {origin: snap.node for origin in world.origins if (snap := snapper.find(origin)) is not None}
+    beside = [snap.along[0][0] for lot in lots if (snap := snapper.find(lot.entrances[0].point)) is not None]
+    entrances = graph.tail[beside].tolist()
+    nodes = {
+        origin: int(graph.head[snap.along[0][0]])
+        for origin in world.origins
+        if (snap := snapper.find(origin)) is not None
+    }
     world.origins = list(nodes)
     query = CCHOneToMany(metric, entrances)
     return lambda origin: query.distances_from(nodes[origin])
