@@ -301,6 +301,25 @@ def assert_obeyed(graph: RoadGraph, rules: set[tuple[int, ...]], origins: Iterab
     return compared
 
 
+def without_copies(graph: RoadGraph) -> RoadGraph:
+    """Give the roads alone, crossed by everyone."""
+    places, roads = graph.place_count, graph.road_count
+    place_of = np.concatenate((np.arange(places, dtype=np.int32), graph.node_copy_of))
+    return RoadGraph(
+        name=graph.name,
+        version=graph.version,
+        attribution=graph.attribution,
+        node_lat=graph.node_lat[:places],
+        node_lon=graph.node_lon[:places],
+        tail=graph.tail[:roads],
+        head=place_of[graph.head[:roads]],
+        travel_s=graph.travel_s[:roads],
+        length_m=graph.length_m[:roads],
+        way=graph.way[:roads],
+        kerb_only=np.zeros(roads, dtype=np.bool_),
+    )
+
+
 @st.composite
 def towns(draw: st.DrawFn) -> tuple[RoadGraph, set[tuple[int, ...]]]:
     """A ring with random streets, two-way and one-way, and sequences of two to four edges that are forbidden."""
@@ -353,7 +372,8 @@ def test_in_a_whole_country_both_engines_obey_rules_at_its_junctions() -> None:
     graph, summary = import_osm(Path(root, "roads-andorra", "andorra.osm.pbf"))
     counts = summary.turn_rules
     assert all(getattr(counts, name) == 0 for name in counts.__slots__)
-    assert graph.copy_of.size == 0
+    assert graph.copy_of.size > 0  # its main roads are two-way, and nobody turns round between their junctions
+    graph = without_copies(graph)
     chosen = random.Random(20240501)  # noqa: S311  (places, not secrets)
     streets = Streets(graph.tail, graph.head, graph.node_count)
     degrees = np.bincount(graph.tail, minlength=graph.node_count)
