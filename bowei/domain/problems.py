@@ -337,11 +337,7 @@ _FIELD_CATALOGUE = (
         "This is no valid polygon: close it and let no edges cross.",
         "不是有效多边形：须闭合且边不相交。",
     ),
-    FieldKind(
-        "area_too_large",
-        "A closure covers at most 100 km². Draw the area that is closed.",
-        "封闭区域不得超过 100 平方公里，请只绘制实际封闭的范围。",
-    ),
+    FieldKind("area_too_large", "A closure covers at most 100 km².", "封闭区域不得超过 100 平方公里。"),
     # Roads
     FieldKind(
         "one_road_needed",
