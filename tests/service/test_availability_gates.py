@@ -224,9 +224,11 @@ async def test_the_nearest_is_passed_over_when_it_is_nearly_used_up(block: Block
 
 
 async def test_the_nearest_is_passed_over_when_it_may_be_full_on_arrival(block: Block) -> None:
-    """One space that nobody holds, and maybe none on arrival: a surer lot is a little farther."""
+    """Five were free two minutes ago, and maybe none is by now: a surer lot is a little farther."""
     await block.register(agreements=(agreement(MALL, 200, margin_rule=MarginRule.FIXED), *AGREEMENTS[1:]))
-    for lot_id, free in ((OWN, 0), (MALL, 5), (TOWER, 80)):
+    await block.report(MALL, 5)
+    block.pass_time(minutes=2)
+    for lot_id, free in ((OWN, 0), (TOWER, 80)):
         await block.report(lot_id, free)
     gate = await block.gate(lambda gate: gate["next"]["lot_id"] == TOWER)
     assert gate["next"]["why"]["code"] == "surer"

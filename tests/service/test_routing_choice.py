@@ -67,10 +67,10 @@ async def test_where_nothing_will_do_the_driver_is_told_why(world: World) -> Non
 async def test_a_space_that_is_not_sure_is_held_and_its_chance_is_said(world: World) -> None:
     """One space, and every other lot full: better than nothing, and the driver knows."""
     for lot_id in (MALL, OFFICE, TOWER):
-        await world.reports_and_is_seen(lot_id, free=int(lot_id == MALL))
+        await world.reports_and_is_seen(lot_id, free=int(lot_id == OFFICE))
     said = await (await world.driver()).asks()
-    assert (said["outcome"], of_lot(said, MALL)["unsure"]) == ("held", True)
-    assert f"{of_lot(said, MALL)['chance']:.0%} sure" in said["why"]["en"]
+    assert (said["outcome"], of_lot(said, OFFICE)["unsure"]) == ("held", True)
+    assert f"{of_lot(said, OFFICE)['chance']:.0%} sure" in said["why"]["en"]
 
 
 async def test_what_a_driver_needs_is_part_of_the_request(world: World) -> None:
