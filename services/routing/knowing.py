@@ -1,9 +1,10 @@
 """Who else may ask: lots by their source's key, hospitals by their gate's. As the register says, read now and then.
 
 Keys of which nothing is known are looked for anew, at most twice a second: the party may have been registered a moment
-ago. With the record away the last reading goes on.
+ago. With the record away the last reading goes on, and a key that it does not know is not called wrong.
 """
 
+import asyncio
 import hmac
 import logging
 import time
@@ -13,7 +14,7 @@ from typing import TypeVar
 
 from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.problems import Refused
-from bowei.records.failures import StoreFailure
+from bowei.records.failures import StoreAway, StoreFailure
 from bowei.records.registering import Register, Source, key_sha256_of
 
 _FRESH_FOR_S = 2.0
@@ -38,8 +39,11 @@ class KnownKeys:
     def __init__(self, register: Register, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._register = register
         self._monotonic = monotonic
+        self._reads = asyncio.Lock()
         self._reading: _Reading | None = None
-        self._read_at = float("-inf")
+        self._tried_at = float("-inf")
+        self._unread = False
+        """Whether the last attempt to read the register failed."""
 
     async def source_of(self, authorization: str | None) -> Source:
         """Give the source whose key an Authorization header holds.
@@ -84,27 +88,40 @@ class KnownKeys:
         return hospital_id
 
     async def _found(self, look: Callable[[_Reading], _Party | None]) -> _Party | None:
-        await self._read(_FRESH_FOR_S)
-        found = None if self._reading is None else look(self._reading)
+        found = look(await self._read(_FRESH_FOR_S))
         if found is None:
-            await self._read(_MISS_GAP_S)
-            found = None if self._reading is None else look(self._reading)
+            found = look(await self._read(_MISS_GAP_S, missed=True))
+        if found is None and self._unread:
+            # The key may be of a party registered since: who is told 401 would not come back.
+            raise StoreAway
         return found
 
-    async def _read(self, older_than_s: float) -> None:
-        if self._monotonic() - self._read_at < older_than_s:
-            return
-        self._read_at = self._monotonic()
+    async def _read(self, older_than_s: float, *, missed: bool = False) -> _Reading:
+        # A reading that is under way may hold what was missed: it is waited for. Whoever has one goes on with it.
+        under_way = self._reads.locked()
+        if self._reading is not None and not (missed if under_way else self._age_s() > older_than_s):
+            return self._reading
+        async with self._reads:
+            if self._reading is None or self._age_s() > _MISS_GAP_S:
+                await self._read_anew()
+        if self._reading is None:
+            raise StoreAway
+        return self._reading
+
+    def _age_s(self) -> float:
+        return self._monotonic() - self._tried_at
+
+    async def _read_anew(self) -> None:
+        self._tried_at, self._unread = self._monotonic(), True
         try:
             version = await self._register.directory_version()
-            if self._reading is not None and version == self._reading.version:
-                return
-            # The version first: a change while the rest is read makes the next look read all of it again.
-            sources = {source.key_sha256: source for source in await self._register.sources() if source.key_sha256}
-            self._reading = _Reading(version, sources, await self._register.gate_keys())
+            if self._reading is None or version != self._reading.version:
+                # The version first: a change while the rest is read makes the next look read all of it again.
+                sources = {source.key_sha256: source for source in await self._register.sources() if source.key_sha256}
+                self._reading = _Reading(version, sources, await self._register.gate_keys())
+            self._unread = False
         except StoreFailure as failure:
             if self._reading is None:
-                self._read_at = float("-inf")
                 raise
             _log.warning("register_not_read", extra={"cause": type(failure).__name__})
 
