@@ -41,3 +41,9 @@ class RateLimit:
             self._left.popitem(last=False)
         if not allowed:
             raise Refused("too_many_requests", retry_after_s=(1 - left) / self._per_s)
+
+    def give_back(self, caller: str) -> None:
+        """Count a request that was taken no longer: it was not of the kind that is limited."""
+        if (kept := self._left.get(caller)) is not None:
+            left, counted_at = kept
+            self._left[caller] = min(self._most, left + 1), counted_at

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bowei.domain.dangers import Danger
 from bowei.domain.holds import HoldState
-from bowei.domain.lots import LotId
+from bowei.domain.lots import LotId, SourceId
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
 from bowei.records.barriers import BarrierBook, BarrierCommand, CommandKind
@@ -19,7 +19,9 @@ from services.routing.watching import Watching, of_holds_on
 _log = logging.getLogger(__name__)
 
 _WRONG_CODES_PER_MINUTE = 20
-"""With 100 live holds a lot guesses somebody's code once in a month of this."""
+"""With 100 live holds one of 10⁸ / 100 guesses is right: at 20 a minute one in 35 days, by each process."""
+_WRONG_CODES_OF_SOURCE = 60
+"""At all of its lots together: one in 12 days."""
 
 
 class Barriers:
@@ -33,7 +35,8 @@ class Barriers:
         self._watching = watching
         self._moving = moving
         self._measures = measures
-        self._wrong_codes = RateLimit(per_minute=_WRONG_CODES_PER_MINUTE)
+        self._wrong_at_lot = RateLimit(per_minute=_WRONG_CODES_PER_MINUTE)
+        self._wrong_of_source = RateLimit(per_minute=_WRONG_CODES_OF_SOURCE)
 
     async def commands(self, lot_id: LotId, after: int, wait_s: float) -> Sequence[BarrierCommand]:
         """Give what the lot's barrier has not answered of the commands after `after`; wait for one if there is none.
@@ -76,18 +79,34 @@ class Barriers:
             # The answer is kept, and the guard sees it.
             _log.warning("barred_hold_not_moved", extra={"why": str(error)})
 
-    async def arrive(self, lot_id: LotId, code: str) -> Decision:
+    async def arrive(self, source_id: SourceId, lot_id: LotId, code: str) -> Decision:
         """Let the car arrive whose code the lot was shown.
 
         Raises:
-            Refused: unknown_code, hold_over; too_many_requests after too many wrong ones.
+            Refused: unknown_code, hold_over; too_many_requests after too many wrong ones, whatever this one is.
             StoreFailure: say it again.
         """
-        decision = await self._book.arrive_by_code(lot_id, code.replace(" ", ""))
+        self._take_guess(source_id, lot_id)
+        wrong = False
+        try:
+            decision = await self._book.arrive_by_code(lot_id, code.replace(" ", ""))
+            wrong = decision.outcome is Outcome.UNKNOWN_DIVERSION
+        finally:
+            if not wrong:
+                self._wrong_of_source.give_back(source_id)
+                self._wrong_at_lot.give_back(lot_id)
         self._measures.hold_ends.labels("arrive_by_code", str(decision.outcome)).inc()
-        if decision.outcome is Outcome.UNKNOWN_DIVERSION:
-            self._wrong_codes.take(lot_id)
+        if wrong:
             raise Refused("unknown_code")
         if decision.outcome is Outcome.HOLD_OVER:
             raise Refused("hold_over")
         return decision
+
+    def _take_guess(self, source_id: SourceId, lot_id: LotId) -> None:
+        """Take a code for wrong before the ledger is asked: many sent at once are not one guess."""
+        self._wrong_of_source.take(source_id)
+        try:
+            self._wrong_at_lot.take(lot_id)
+        except Refused:
+            self._wrong_of_source.give_back(source_id)
+            raise

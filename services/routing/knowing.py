@@ -67,12 +67,7 @@ class KnownKeys:
             Refused: as `source_of`, and not_your_lot.
             StoreFailure: as `source_of`.
         """
-        source = await self.source_of(authorization)
-        by_code = dict(source.lots)
-        lot_id = by_code.get(name, LotId(name))
-        if lot_id not in by_code.values():
-            raise Refused("not_your_lot")
-        return lot_id
+        return lot_named(await self.source_of(authorization), name)
 
     async def gate_of(self, authorization: str | None) -> HospitalId:
         """Give the hospital whose gate's key an Authorization header holds.
@@ -124,6 +119,15 @@ class KnownKeys:
             if self._reading is None:
                 raise
             _log.warning("register_not_read", extra={"cause": type(failure).__name__})
+
+
+def lot_named(source: Source, name: str) -> LotId:
+    """Give the lot that a source calls `name`. Raises Refused: not_your_lot."""
+    by_code = dict(source.lots)
+    lot_id = by_code.get(name, LotId(name))
+    if lot_id not in by_code.values():
+        raise Refused("not_your_lot")
+    return lot_id
 
 
 def _digest_of(authorization: str | None) -> bytes:

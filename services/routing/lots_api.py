@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Response
 
 from bowei.domain.lots import LotId
 from bowei.observability.problems import problem_responses
+from services.routing.knowing import lot_named
 from services.routing.lots_bodies import (
     ArrivalIn,
     ArrivalOut,
@@ -88,6 +89,7 @@ async def answer_barrier(
 )
 async def arrive_by_code(body: ArrivalIn, wired: Wired, authorization: _Key = None) -> ArrivalOut:
     """Let the car arrive whose code was shown. Repeat after a time-out: the answer is the same."""
-    lot_id = await wired.keys.lot_of(authorization, body.lot_id)
-    decision = await wired.barriers.arrive(lot_id, body.code)
+    source = await wired.keys.source_of(authorization)
+    lot_id = lot_named(source, body.lot_id)
+    decision = await wired.barriers.arrive(source.source_id, lot_id, body.code)
     return ArrivalOut.of(lot_id, decision)

@@ -11,7 +11,7 @@ import pytest
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.plates import plate_hash
 from bowei.records.registering import Source, SourceKind, key_sha256_of
-from tests.service.routing_block import MALL, OFFICE, TOWER, World, code, running_block
+from tests.service.routing_block import MALL, OFFICE, OWN, TOWER, World, code, running_block
 
 KEY = "malls.a-key-that-is-long-enough-to-be-one"
 OTHER_KEY = "offices.another-key-that-is-long-enough"
@@ -170,3 +170,30 @@ async def test_codes_are_refused_where_they_open_nothing(world: World, barrier: 
     assert answers[-1] == (429, "too_many_requests")
     await driver.gives_up()
     assert (await driver.looks())["hold"]["state"] == "released"
+
+
+async def test_who_guessed_too_often_is_not_heard_with_a_right_code(world: World, barrier: Barrier) -> None:
+    """Else every guess after the twentieth would be as good as the first; other lots are heard, and nobody arrives."""
+    driver, other = await world.driver(), await world.driver()
+    digits = (await driver.asks())["hold"]["code"]
+    for _ in range(30):
+        assert (await barrier.is_shown(digits)).status_code == 200, "right codes cost nothing"
+    digits = (await other.asks())["hold"]["code"]
+    wrong = f"{(int(digits) + 1) % 10**8:08d}"
+    answers = await asyncio.gather(*[barrier.is_shown(wrong) for _ in range(25)])
+    assert sorted(map(code, answers)) == [(404, "unknown_code")] * 20 + [(429, "too_many_requests")] * 5
+    refused = await barrier.is_shown(digits)
+    assert code(refused) == (429, "too_many_requests")
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert (await other.looks())["hold"]["state"] == "held"
+    assert code(await barrier.is_shown(wrong, lot=OFFICE, key=OTHER_KEY)) == (404, "unknown_code")
+
+
+async def test_a_source_of_many_lots_guesses_no_faster_than_three(world: World, barrier: Barrier) -> None:
+    """Its guesses at all of its lots count together, too; those that its lots refuse do not."""
+    many = {str(lot_id): lot_id for lot_id in (MALL, OFFICE, TOWER, OWN)}
+    await world.register.put_sources([_source("malls", KEY, many)])
+    for lot_id in (MALL, OFFICE, TOWER):
+        answers = [code(await barrier.is_shown("00000000", lot=lot_id)) for _ in range(22)]
+        assert answers.count((404, "unknown_code")) == 20
+    assert code(await barrier.is_shown("00000000", lot=OWN)) == (429, "too_many_requests")

@@ -58,6 +58,18 @@ def test_a_refused_caller_is_told_when_to_come_back_and_then_let_pass() -> None:
     assert taken(limit, "a", 2) == 1
 
 
+def test_what_is_given_back_was_not_taken_and_is_never_more_than_the_limit() -> None:
+    """A request that is not of the limited kind after all costs its caller nothing, and nobody else anything."""
+    limit = RateLimit(per_minute=5, monotonic=Watch())
+    assert taken(limit, "a", 5) == 5
+    limit.give_back("a")
+    assert taken(limit, "a", 5) == 1
+    for _ in range(9):
+        limit.give_back("a")
+    limit.give_back("nobody")
+    assert taken(limit, "a", 9) == 5
+
+
 def test_one_caller_takes_nothing_from_another() -> None:
     """Each has a share of its own."""
     limit = RateLimit(per_minute=5, monotonic=Watch())
