@@ -107,6 +107,11 @@ class Measures:
             "Is this process connected to the broker by which barriers are told (1) or not (0)?",
             registry=registry,
         )
+        self.barrier_not_published = Counter(
+            "bowei_routing_barrier_not_published_total",
+            "How many times could a command to a barrier not be published, whatever the broker says?",
+            registry=registry,
+        )
         self.barrier_unanswered = Gauge(
             "bowei_routing_barrier_unanswered",
             "How many commands were published as often as they may be, and have no answer?",

@@ -3,6 +3,8 @@
     <prefix>/<source>/<the source's code of the lot>/barrier           what the lot is told
     <prefix>/<source>/<the source's code of the lot>/barrier/answer    {"id": 17, "accepted": true}
 
+The code is percent-encoded: it may hold what parts topics, or what none may hold.
+
 One process of all does it, the follower. What it remembers (what was published how often) may be lost: the next one
 publishes anew whatever has no answer.
 """
@@ -15,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -48,7 +51,7 @@ class Line(Protocol):
     """A connection to a broker."""
 
     async def publish(self, topic: str, body: bytes) -> None:
-        """Hand a message to the broker, with QoS 1. Raises BrokerAway."""
+        """Hand a message to the broker, with QoS 1. Raises BrokerAway, ValueError (it can't be published at all)."""
         ...
 
     def received(self) -> Iterable[tuple[str, bytes]]:
@@ -167,9 +170,9 @@ class Telling:
         for source in await self._register.sources():
             for code, lot_id in source.lots:
                 if lot_id in lots and lots[lot_id].barrier_link:
-                    topics[lot_id].append(f"{self._opens.prefix}/{source.source_id}/{code}/barrier")
+                    topics[lot_id].append(f"{self._opens.prefix}/{source.source_id}/{quote(code, safe='')}/barrier")
         self._topics, self._version = topics, version
-        self._lot_of = {f"{topic}/answer": lot_id for lot_id, named in topics.items() for topic in named}
+        self._lot_of = {unquote(f"{topic}/answer"): lot_id for lot_id, named in topics.items() for topic in named}
         self._cursor = None  # a lot that was linked just now is told of its holds too
 
     async def _read_commands(self) -> None:
@@ -199,7 +202,12 @@ class Telling:
             return
         body = CommandOut.of(command).model_dump_json(exclude_none=True, by_alias=True).encode()
         for topic in self._topics.get(lot_id, ()):
-            await line.publish(topic, body)
+            try:
+                await line.publish(topic, body)
+            except ValueError as error:
+                # Of this lot alone: the others are told all the same.
+                self._measures.barrier_not_published.inc()
+                _log.error("barrier_command_not_published", extra={"topic": topic, "why": str(error)})
         told = self._told.setdefault(command.command_id, _Told())
         told.times += 1
         told.again_at = now_s + self._first_again_s * 2 ** (told.times - 1)
@@ -209,7 +217,7 @@ class Telling:
 
     async def _take_answers(self, line: Line) -> None:
         for topic, body in line.received():
-            lot_id = self._lot_of.get(topic)
+            lot_id = self._lot_of.get(unquote(topic))
             try:
                 answer = msgspec.json.decode(body, type=_Answer)
                 said = BarrierAnswerIn.model_validate({"accepted": answer.accepted, "reason": answer.reason})

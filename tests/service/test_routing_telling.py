@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bowei.domain.lots import SourceId
+from bowei.domain.lots import LotId, SourceId
 from bowei.observability.background import in_background
 from bowei.records.in_memory import InMemoryBarrierBook
 from bowei.records.registering import Source, SourceKind, key_sha256_of
 from services.routing.measures import Measures
 from services.routing.telling import MOST_TIMES, BrokerAway, Line, Telling
-from tests.service.routing_block import MALL, OFFICE, World, running, until
+from tests.service.routing_block import MALL, OFFICE, World, a_lot, running, until
 
 TOPIC = "bowei/malls/m-1/barrier"
 
@@ -30,6 +30,8 @@ class ABroker:
     inbox: list[tuple[str, bytes]] = field(default_factory=list)
     lost: bool = False
     connects: int = 0
+    takes_not: str = ""
+    """A topic that the client library does not let through."""
 
     async def connect(self, answers: str) -> Line:
         """Connect."""
@@ -43,6 +45,8 @@ class ABroker:
         """Keep what is published."""
         if self.lost:
             raise BrokerAway("lost")
+        if "+" in topic or "#" in topic or topic.count("/") != TOPIC.count("/") or topic == self.takes_not:
+            raise ValueError("Publish topic cannot contain wildcards.")
         self.published.append((topic, json.loads(body)))
 
     def received(self) -> Iterable[tuple[str, bytes]]:
@@ -63,12 +67,15 @@ async def world() -> AsyncIterator[World]:
     """Give the block, whose mall has a source, with routing running on it."""
     world = World.empty()
     await world.settle_in()
-    lots = (("m-1", MALL), ("o-1", OFFICE))
-    source = Source(SourceId("malls"), SourceKind.NATIVE, key_sha256_of("malls.key"), lots=lots)
-    await world.register.put_sources([source])
+    await _register(world, {"m-1": MALL, "o-1": OFFICE})
     world.broker = ABroker()
     async with running(world):
         yield world
+
+
+async def _register(world: World, lots: dict[str, LotId]) -> None:
+    source = Source(SourceId("malls"), SourceKind.NATIVE, key_sha256_of("malls.key"), lots=tuple(lots.items()))
+    await world.register.put_sources([source])
 
 
 def _broker(world: World) -> ABroker:
@@ -116,6 +123,35 @@ async def test_answers_that_mean_nothing_are_passed_over(world: World) -> None:
     broker.answers(command, accepted=True)
     await until(lambda: world.records.barrier_answers == {command["id"]: True})
     assert (await driver.looks())["hold"]["lot_id"] == MALL
+
+
+async def test_a_lots_code_may_hold_what_topics_may_not(world: World) -> None:
+    """It is percent-encoded in the topic; the lot answers under that one, or with its digits in lower case."""
+    broker = ABroker()
+    await _register(world, {"B2/+ #座": MALL})
+    await (await world.driver()).asks()
+    async with _telling(world, broker):
+        await until(lambda: bool(broker.published))
+        topic, command = broker.published[0]
+        assert topic == "bowei/malls/B2%2F%2B%20%23%E5%BA%A7/barrier"
+        broker.answers(command, accepted=True, topic="bowei/malls/B2%2f%2b%20%23%e5%ba%a7/barrier/answer")
+        await until(lambda: world.records.barrier_answers == {command["id"]: True})
+
+
+async def test_a_command_that_cannot_be_published_stops_no_other(world: World) -> None:
+    """The other barrier is told, at once and later, by the same connection; the one is counted."""
+    await world.register.put_lots([a_lot(OFFICE, barrier_link=True)])
+    broker = _broker(world)
+    broker.takes_not = TOPIC
+    await (await world.driver()).asks()
+    await world.reports_and_is_seen(MALL, free=1)
+    for count in (1, 2):
+        assert (await (await world.driver()).asks())["hold"]["lot_id"] == OFFICE
+        await until(lambda count=count: len(broker.published) == count)  # type: ignore[misc]
+    assert {topic for topic, _ in broker.published} == {"bowei/malls/o-1/barrier"}
+    assert broker.connects == 1
+    said = await world.request("GET", "/metrics")
+    assert "\nbowei_routing_barrier_not_published_total 1.0\n" in said.text
 
 
 async def test_what_is_not_answered_is_published_again_within_a_budget(world: World) -> None:
