@@ -11,6 +11,7 @@ from enum import StrEnum
 from bowei.domain.choosing import LotNow
 from bowei.domain.dirt import Doubt
 from bowei.domain.freshness import Freshness
+from bowei.domain.holds import BARRIER_REFUSED
 from bowei.domain.lots import Lot
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import Report
@@ -22,7 +23,7 @@ class Danger(StrEnum):
     PAUSED = "lot_paused"
     CLOSED = "lot_closed"
     ROAD_CLOSED = "road_closed"
-    BARRED = "barrier_refused"
+    BARRED = BARRIER_REFUSED
     FEED_LOST = "feed_lost"
     DOUBTED = "lot_doubted"
     FULL = "lot_full"

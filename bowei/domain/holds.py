@@ -22,7 +22,9 @@ SHORTEST_LIFETIME, LONGEST_LIFETIME = timedelta(minutes=5), timedelta(minutes=30
 """1.5 x ETA + 2 min refused 0.3 % of arrivals in simulation; a fixed 5 min refused 7.3 %, and 30 min wastes spaces."""
 
 REFUSED_ON_ARRIVAL = "refused_on_arrival"
-"""Why a hold was revoked whose driver found no space: the ledger counts these, by this word."""
+BARRIER_REFUSED = "barrier_refused"
+"""Why a hold was revoked whose driver found no space, or whose car the barrier rejected: the ledger counts these, by
+these words."""
 
 LONGEST_EXTENSION = timedelta(minutes=15)
 SETTLE_LIMIT = timedelta(minutes=15)

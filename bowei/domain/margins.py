@@ -5,8 +5,9 @@ The lot's own customers are class 0. Between a report and the arrival of a diver
     margin = ⌈z · s · √(h / 5 min)⌉
 
 spaces with the chance that z stands for; s: the lot's volatility, h: the drive and the age of the report. It is the
-same law as the chance of a space (`forecasting`). What it misses shows in drivers who were refused on arrival: their
-measured share keeps more back.
+same law as the chance of a space (`forecasting`). What it misses shows in drivers who were refused on arrival, and in
+cars that the lot's barrier rejected: their measured share keeps more back. Anybody may say to have been refused, so it
+counts only where the car can have been there.
 
 Those who ask are nested below: somebody of standing k may take a space only while more are left than are protected for
 all who stand before k.
@@ -29,6 +30,13 @@ REFUSALS_A_SPACE = 0.02
 
 MOST_FOR_REFUSALS = 5
 """More are never kept back for refusals: a lot that refuses more is a matter of trust, not of margins."""
+
+ONE_DRIVERS_REFUSALS = timedelta(days=1)
+"""Of one driver no second refusal counts on a lot within it."""
+
+_SOONEST_REFUSAL_S = 60.0
+_SOONEST_UNKNOWN_S = 120.0
+"""Where no drive was said."""
 
 _STEP_S = STEP.total_seconds()
 _NO_TIME_S = 1.0
@@ -59,6 +67,12 @@ def margin_for_refusals(refusal_rate: float) -> int:
 def refusal_rate_after(refusal_rate: float, *, refused: bool) -> float:
     """Give the rate after one more car found its space, or did not. The ledger holds the same rule in SQL."""
     return refusal_rate + (float(refused) - refusal_rate) / REFUSALS_REMEMBERED
+
+
+def can_have_arrived(since_placed: timedelta, drive_s: float | None) -> bool:
+    """Say whether a car can have been at the lot: half of the drive that was said is over. The ledger has it in SQL."""
+    soonest_s = _SOONEST_UNKNOWN_S if drive_s is None else max(drive_s / 2, _SOONEST_REFUSAL_S)
+    return since_placed.total_seconds() >= soonest_s
 
 
 def protected_from(standing: Standing, protects: Mapping[Standing, int]) -> int:

@@ -1,16 +1,18 @@
 """What is kept back from a driver, when the car must be out, and what refusals teach, kept by every store."""
 
 import asyncio
+import dataclasses
 from datetime import time, timedelta
 
 import pytest
 
 from bowei.domain.agreements import LendingWindow, QuotaStep
+from bowei.domain.dangers import Danger
 from bowei.domain.holds import REFUSED_ON_ARRIVAL, HoldState
 from bowei.domain.lots import DriverId, SpaceClass
 from bowei.domain.margins import refusal_rate_after
-from bowei.records.holding import Candidate, Outcome
-from tests.contract.block import MALL, MALL_FIRST, OFFICE, OFFICE_FIRST, TEN_MINUTES, Block, drivers, on
+from bowei.records.holding import Candidate, Decision, Outcome
+from tests.contract.block import MALL, MALL_FIRST, OFFICE, OFFICE_FIRST, TEN_MINUTES, Block, a_request, drivers, on
 
 MARGINS = [(0, 5), (3, 2), (4, 1), (5, 0), (9, 0)]
 STANDARD = SpaceClass.STANDARD
@@ -98,6 +100,7 @@ async def test_refusals_on_arrival_are_counted_by_lot(block: Block) -> None:
     """Shows that a refusal raises the lot's rate, that a car that found its space lowers it, and that no other does."""
     for driver in ("ann", "bob", "cid", "dan"):
         await block.ask(driver)
+    await block.pass_time(minutes=2)
     await _refused(block, "ann")
     rate = refusal_rate_after(0.0, refused=True)
     assert (await block.promise()).refusal_rate == rate
@@ -116,14 +119,73 @@ async def test_refusals_on_arrival_are_counted_by_lot(block: Block) -> None:
 async def test_a_changed_rate_is_news(block: Block) -> None:
     """Shows that whoever follows the ledger hears of a refusal with the promise that it ended."""
     await block.ask("ann")
+    await block.pass_time(minutes=2)
     cursor = (await block.book.promised(None)).cursor
     await _refused(block, "ann")
     assert (await block.book.promised(cursor)).promises[MALL].refusal_rate > 0
 
 
-async def _refused(block: Block, driver: str) -> None:
-    await block.book.replace(
-        f"diversion-of-{driver}",
+@pytest.mark.parametrize(
+    ("drive_s", "after_s", "counts"),
+    [
+        pytest.param(600, 299, False, id="sooner than half of the drive"),
+        pytest.param(600, 300, True, id="after half of it"),
+        pytest.param(20, 59, False, id="from next door, at once"),
+        pytest.param(20, 60, True, id="from next door"),
+        pytest.param(None, 119, False, id="nobody knows the drive, at once"),
+        pytest.param(None, 120, True, id="nobody knows the drive"),
+    ],
+)
+@pytest.mark.parametrize("arrived", [False, True])
+async def test_a_refusal_counts_where_the_car_can_have_been_there(
+    block: Block, drive_s: int | None, after_s: float, *, counts: bool, arrived: bool
+) -> None:
+    """Shows that who makes up refusals must wait for each; that a driver says to have arrived proves nothing."""
+    elsewhere = {"lot_id": OFFICE, "drive_s": 1}
+    answer = {"considered": [elsewhere, {"lot_id": MALL} if drive_s is None else {"lot_id": MALL, "drive_s": drive_s}]}
+    await block.book.place(dataclasses.replace(a_request("ann"), answer=answer))
+    if arrived:
+        await block.arrive("ann")
+    await block.pass_time(seconds=after_s)
+    decision = await _refused(block, "ann")
+    assert decision.hold is not None
+    assert decision.hold.state is HoldState.REVOKED, "the driver is helped in any case"
+    assert (await block.promise()).refusal_rate == (refusal_rate_after(0.0, refused=True) if counts else 0.0)
+
+
+async def test_one_driver_counts_once_a_day_on_a_lot(block: Block) -> None:
+    """Shows that one who comes back within the day counts at other lots alone."""
+    once = refusal_rate_after(0.0, refused=True)
+    for number in range(2):
+        await block.ask("ann", diversion_id=f"ann-comes-{number}")
+        await block.pass_time(minutes=2)
+        await _refused(block, "ann", diversion_id=f"ann-comes-{number}")
+        assert (await block.promise()).refusal_rate == once
+    await block.ask("ann", on(OFFICE_FIRST), diversion_id="ann-elsewhere")
+    await block.pass_time(minutes=2)
+    await _refused(block, "ann", diversion_id="ann-elsewhere")
+    assert (await block.promise(OFFICE)).refusal_rate == once
+    await block.pass_time(hours=24)
+    await block.report(MALL, free=50)
+    await block.ask("ann", diversion_id="ann-tomorrow")
+    await block.pass_time(minutes=2)
+    await _refused(block, "ann", diversion_id="ann-tomorrow")
+    assert (await block.promise()).refusal_rate == refusal_rate_after(once, refused=True)
+
+
+async def test_a_car_that_the_barrier_rejects_counts_as_refused(block: Block) -> None:
+    """Shows that the lot's own word counts at once: its barrier did not keep what was promised."""
+    await block.ask("ann")
+    assert (await block.move("ann", on(OFFICE_FIRST), reason=Danger.BARRED)).outcome is Outcome.GRANTED
+    assert (await block.promise()).refusal_rate == refusal_rate_after(0.0, refused=True)
+    await block.ask("bob")
+    await block.move("bob", on(OFFICE_FIRST), reason=Danger.FULL)
+    assert (await block.promise()).refusal_rate == refusal_rate_after(0.0, refused=True)
+
+
+async def _refused(block: Block, driver: str, diversion_id: str = "") -> Decision:
+    return await block.book.replace(
+        diversion_id or f"diversion-of-{driver}",
         DriverId(driver),
         1,
         ends_as=HoldState.REVOKED,

@@ -10,9 +10,9 @@ from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Doubt
-from bowei.domain.holds import REFUSED_ON_ARRIVAL, SETTLE_LIMIT, Hold, HoldState
+from bowei.domain.holds import BARRIER_REFUSED, REFUSED_ON_ARRIVAL, SETTLE_LIMIT, Hold, HoldState
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
-from bowei.domain.margins import refusal_rate_after
+from bowei.domain.margins import ONE_DRIVERS_REFUSALS, can_have_arrived, refusal_rate_after
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
 from bowei.domain.places import Point
@@ -23,6 +23,8 @@ from bowei.records.holding import Json, Swept
 from bowei.records.quality import Key, QualityEvent, Reconciliation
 from bowei.records.registering import Source
 from bowei.records.reporting import Judged
+
+_REFUSALS = frozenset({REFUSED_ON_ARRIVAL, BARRIER_REFUSED})
 
 
 @dataclass(slots=True)
@@ -197,12 +199,28 @@ class InMemoryRecords:
         """End a live hold; a settled one begins a stay."""
         kept.hold = dataclasses.replace(kept.hold, state=state, ended_at=self.now, reason=reason)
         kept.staying = state is HoldState.SETTLED
-        refused = state is HoldState.REVOKED and reason == REFUSED_ON_ARRIVAL
+        refused = state is HoldState.REVOKED and self._teaches(kept)
         if refused or state is HoldState.SETTLED:
             rate = self.refusal_rates.get(kept.hold.lot_id, 0.0)
             self.refusal_rates[kept.hold.lot_id] = refusal_rate_after(rate, refused=refused)
         self.changed_promise(kept.hold.lot_id)
         self.note_step(kept, str(state))
+
+    def _teaches(self, revoked: KeptHold) -> bool:
+        """Say whether a revoked hold counts as a refusal of its lot."""
+        hold = revoked.hold
+        if hold.reason not in _REFUSALS:
+            return False
+        since = self.now - ONE_DRIVERS_REFUSALS
+        before = [kept.hold for kept in self.holds_on(hold.lot_id) if kept is not revoked]
+        if any(
+            one.driver_id == hold.driver_id and one.reason in _REFUSALS and one.ended_at and one.ended_at > since
+            for one in before
+        ):
+            return False
+        considered = revoked.answer.get("considered", ())
+        drive_s = next((one.get("drive_s") for one in considered if one["lot_id"] == hold.lot_id), None)
+        return hold.reason != REFUSED_ON_ARRIVAL or can_have_arrived(self.now - hold.placed_at, drive_s)
 
     def note_step(self, kept: KeptHold, state: str) -> None:
         """Remember a step of a hold."""
