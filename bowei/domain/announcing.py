@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bowei.domain.choosing import LotNow
-from bowei.domain.observations import Bound, LotState
+from bowei.domain.observations import LotState
 
 LEAST_CHANCE = 0.8
 """Below it a driver is diverted: at 480 s for a failed arrival, 0.2 of one cost what a shared lot's walk does."""
@@ -16,7 +16,10 @@ LEAST_CHANCE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a driver who goes to the hospital finds there; `chance` None: nothing is known that could be foreseen."""
+    """What a driver who goes to the hospital finds there; `chance` None: nothing is known that could be foreseen.
+
+    `free` is only what may be counted on: of a lot that is open, and no "at most".
+    """
 
     arrives_at: datetime
     chance: float | None
@@ -36,9 +39,10 @@ def expect(own: LotNow, arrives_at: datetime, now: datetime) -> Expectation:
         return Expectation(arrives_at, None)
     queue = report.queue_vehicles
     if report.state in (LotState.CLOSED, LotState.FULL_AT_ENTRANCE):
-        return Expectation(arrives_at, 0.0, report.free, queue)
-    if report.free is None or (report.bound is Bound.AT_LEAST and report.free == 0):
+        return Expectation(arrives_at, 0.0, None, queue)
+    free = report.countable if report.state is LotState.OPEN else None
+    if free is None:
         return Expectation(arrives_at, None, None, queue)
     ahead = max(arrives_at - now, timedelta()) + (now - report.observed_at)
-    chance = own.foreseen.chance(report.free - (queue or 0), ahead, report.observed_at)
-    return Expectation(arrives_at, chance, report.free, queue)
+    chance = own.foreseen.chance(free - (queue or 0), ahead, report.observed_at)
+    return Expectation(arrives_at, chance, free, queue)

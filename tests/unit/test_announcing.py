@@ -33,6 +33,9 @@ def _full(*, minutes: float = 10, **report: Any) -> bool | None:
         pytest.param({"free": 30, "state": LotState.CLOSED}, True, id="closed"),
         pytest.param({"free": None}, None, id="no count"),
         pytest.param({"free": 0, "bound": Bound.AT_LEAST}, None, id="none or more"),
+        pytest.param({"free": 40, "bound": Bound.AT_MOST}, None, id="forty at most"),
+        pytest.param({"free": 40, "state": LotState.OUT_OF_ORDER}, None, id="out of order"),
+        pytest.param({"free": 40, "state": LotState.UNKNOWN}, None, id="nobody knows its state"),
         pytest.param({"doubt": Doubt.STUCK}, None, id="stuck"),
         pytest.param({"observed_at": NOW - timedelta(minutes=20)}, None, id="too old"),
     ],
@@ -40,6 +43,21 @@ def _full(*, minutes: float = 10, **report: Any) -> bool | None:
 def test_a_hospital_will_have_room_or_not_or_nobody_knows(report: dict[str, Any], full: bool | None) -> None:
     """Unknown is neither empty nor full."""
     assert _full(**report) is full
+
+
+@pytest.mark.parametrize(
+    ("report", "free"),
+    [
+        ({}, 20),
+        ({"bound": Bound.AT_LEAST}, 20),
+        ({"bound": Bound.AT_MOST}, None),
+        *(({"state": state}, None) for state in LotState if state is not LotState.OPEN),
+    ],
+)
+def test_only_what_may_be_counted_on_is_said_to_be_free(report: dict[str, Any], free: int | None) -> None:
+    """A closed lot, a broken one and one that says "at most" have no number for a driver."""
+    now = LotNow(Report(NOW, NOW, **{"free": 20, **report}))
+    assert expect(now, NOW + timedelta(minutes=10), NOW).free == free
 
 
 def test_an_old_count_is_worth_less_than_a_new_one() -> None:
