@@ -26,6 +26,18 @@ _NEAR_M = 100
 
 OwnId = Annotated[DiversionId, Path(description="Made by the caller; the same id again gets the same answer.")]
 
+GATES_IDS = "gate-"
+"""How the ids begin that only a gate may begin a diversion with: a gate counts its cars, and ids are everybody's."""
+
+
+async def _not_a_gates_next(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> None:
+    """Let no driver take an id that a gate will use. Raises Refused: unknown_diversion."""
+    if diversion_id.startswith(GATES_IDS):
+        await wired.diverting.find(diversion_id, driver_id)
+
+
+NotAGatesNext = Depends(_not_a_gates_next)
+
 
 @router.post(
     "/drivers",
@@ -43,6 +55,7 @@ async def make_driver(wired: Wired, _body: Annotated[dict[str, Any] | None, Body
     "/diversions/{diversion_id}",
     operation_id="put_diversion",
     summary="The hospital is full: find a space and hold it",
+    dependencies=[NotAGatesNext],
     responses={201: {"model": DiversionOut, "description": "A space is held."}},
     response_model_exclude_none=True,
 )
@@ -159,6 +172,7 @@ async def extend_diversion(diversion_id: OwnId, body: ExtensionIn, wired: Wired,
     operation_id="give_up_diversion",
     status_code=status.HTTP_204_NO_CONTENT,
     summary="Give the space up",
+    dependencies=[NotAGatesNext],
 )
 async def give_up_diversion(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> None:
     """Free the space at once. Deleting an id that is still on its way makes sure that it grants nothing later."""

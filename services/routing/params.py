@@ -82,9 +82,11 @@ class GateDiversionIn(CarIn):
     """A car without an app is at the gate."""
 
     model_config = _STRICT | ConfigDict(
-        json_schema_extra={"examples": [{"diversion_id": "gate-2-000123", "class": "standard", "plate": "浙A12345"}]}
+        json_schema_extra={"examples": [{"diversion_id": "gate-2-7f3kq9w2", "class": "standard", "plate": "浙A12345"}]}
     )
-    diversion_id: DiversionId = Field(description="Made by the caller; the same id again gets the same answer.")
+    diversion_id: DiversionId = Field(
+        description="Made by the caller; the same id again gets the same answer. `gate-`, then at random."
+    )
 
 
 class ExtensionIn(BaseModel):

@@ -54,6 +54,20 @@ async def test_the_same_id_again_is_the_same_car(world: World) -> None:
     assert code(await _divert(world, height_cm=180)) == (409, "id_reused")
 
 
+async def test_nobody_takes_a_gates_next_id(world: World) -> None:
+    """Neither by asking for a space under it nor by giving it up beforehand; the gate's own driver does both."""
+    thief = await world.driver()
+    thief.diversion_id = "gate-1-0002"
+    assert code(await thief.puts()) == (404, "unknown_diversion")
+    assert code(await world.request("DELETE", thief.path, thief.token)) == (404, "unknown_diversion")
+    said = (await _divert(world, "gate-1-0002")).json()
+    assert said["diversion"]["outcome"] == "held"
+    assert code(await world.request("DELETE", thief.path, thief.token)) == (404, "unknown_diversion")
+    assert (await world.request("DELETE", thief.path, said["driver_token"])).status_code == 204
+    thief.diversion_id = "gateway-0001"
+    assert (await thief.puts()).status_code == 201
+
+
 async def test_where_no_lot_has_room_the_staff_is_told(world: World) -> None:
     """`none`, and no slip to print."""
     for lot_id in (MALL, OFFICE, TOWER):
