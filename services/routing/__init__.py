@@ -17,6 +17,7 @@ Promise   nobody is told "held" before the ledger's commit; the same id gets the
     endangering what endangers holds now                     moving      another space first, then the old one revoked
     following  the one follower that copies the ledger       guarding    its second work: drivers out of danger
     barriers   commands, answers, codes                      telling     commands by MQTT          broker_line  on paho
+    silences   barriers that do not answer
     drivers    anonymous tokens                              knowing     keys of lots' sources and of gates
     app        assembles; wiring, settings                   measures    this service's metrics
 """

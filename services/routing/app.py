@@ -55,6 +55,7 @@ from services.routing.moving import Moving
 from services.routing.places import Places
 from services.routing.ranking import Ranking
 from services.routing.settings import Settings
+from services.routing.silences import Silences
 from services.routing.streaming import Streams
 from services.routing.telling import OpensLines, Telling
 from services.routing.views import written
@@ -208,7 +209,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     moving = Moving(book, ranking, clock, measures)
     guard = Guard(dangers, mirror, book, moving, measures)
     barriers = Barriers(book, stores.barriers, watching, moving, measures)
-    beside = [guard.run]
+    beside = [guard.run, Silences(stores.barriers, mirror, clock, measures).run]
     if stores.broker is not None:
         telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
         beside.append(telling.run)

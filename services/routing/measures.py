@@ -114,7 +114,7 @@ class Measures:
         )
         self.barrier_unanswered = Gauge(
             "bowei_routing_barrier_unanswered",
-            "How many commands were published as often as they may be, and have no answer?",
+            "How many cars did barriers not answer for within 3 minutes, whichever way they are told?",
             registry=registry,
         )
         self.following = Gauge(

@@ -189,8 +189,6 @@ class Telling:
             still_open = {one.command_id for open_ in self._open.values() for one in open_}
             self._told = {command_id: told for command_id, told in self._told.items() if command_id in still_open}
         self._cursor = news.cursor
-        unanswered = sum(told.times >= MOST_TIMES for told in self._told.values())
-        self._measures.barrier_unanswered.set(unanswered)
 
     def _due(self, command: BarrierCommand, now_s: float) -> bool:
         told = self._told.get(command.command_id)
@@ -212,8 +210,6 @@ class Telling:
         told.times += 1
         told.again_at = now_s + self._first_again_s * 2 ** (told.times - 1)
         self._measures.barrier_commands.labels(str(command.kind), "mqtt").inc()
-        if told.times == MOST_TIMES:
-            _log.warning("barrier_does_not_answer", extra={"lot_id": lot_id, "command_id": command.command_id})
 
     async def _take_answers(self, line: Line) -> None:
         for topic, body in line.received():

@@ -7,11 +7,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import CollectorRegistry
 
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.plates import plate_hash
+from bowei.records.in_memory import InMemoryBarrierBook
 from bowei.records.registering import Source, SourceKind, key_sha256_of
-from tests.service.routing_block import MALL, OFFICE, OWN, TOWER, World, code, running_block
+from services.routing.measures import Measures
+from services.routing.silences import Silences
+from tests.service.routing_block import MALL, OFFICE, OWN, TOWER, World, code, running, running_block
 
 KEY = "malls.a-key-that-is-long-enough-to-be-one"
 OTHER_KEY = "offices.another-key-that-is-long-enough"
@@ -197,3 +201,46 @@ async def test_a_source_of_many_lots_guesses_no_faster_than_three(world: World, 
         answers = [code(await barrier.is_shown("00000000", lot=lot_id)) for _ in range(22)]
         assert answers.count((404, "unknown_code")) == 20
     assert code(await barrier.is_shown("00000000", lot=OWN)) == (429, "too_many_requests")
+
+
+async def test_a_linked_barrier_that_does_not_answer_is_counted(world: World, barrier: Barrier) -> None:
+    """After three minutes, though it polls; until it answers, or the car is in. Lots without a link owe no answer."""
+    driver, other = await world.driver(), await world.driver()
+    await driver.asks()
+    await other.asks()
+    await world.step(minutes=3)
+    assert await _unanswered(world) == 0
+    await world.step(seconds=1)
+    commands = await barrier.told()
+    assert await _unanswered(world) == 2
+    await barrier.answers(commands[0]["id"], accepted=True)
+    assert await _unanswered(world) == 1
+    await other.arrives()
+    assert await _unanswered(world) == 0
+    await world.reports_and_is_seen(MALL, free=0)
+    assert (await (await world.driver()).asks())["hold"]["lot_id"] == OFFICE
+    await driver.gives_up()
+    await world.step(minutes=4)
+    assert [command["kind"] for command in await barrier.told()] == ["revoke"]
+    assert await _unanswered(world) == 0
+
+
+async def test_the_follower_shows_who_does_not_answer(world: World) -> None:
+    """On its metrics, from its first look on."""
+    await (await world.driver()).asks()
+    await world.step(minutes=4)
+    async with running(world):
+        for _ in range(200):
+            if "\nbowei_routing_barrier_unanswered 1.0\n" in (await world.request("GET", "/metrics")).text:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            pytest.fail("never shown")
+
+
+async def _unanswered(world: World) -> float:
+    registry = CollectorRegistry()
+    await Silences(InMemoryBarrierBook(world.records), world.mirror, world.clock, Measures(registry)).look()
+    counted = registry.get_sample_value("bowei_routing_barrier_unanswered")
+    assert counted is not None
+    return counted
