@@ -60,6 +60,16 @@ def test_lines_are_added_and_none_is_lost(tmp_path: Path) -> None:
     assert all(line["commit"] and line["machine"] and line["simulator"] == "made" for line in lines)
 
 
+def test_a_run_after_a_line_that_a_kill_cut_off_is_kept(tmp_path: Path) -> None:
+    """What is left of the run that was killed is cut off first: it spoils neither the new line nor the file."""
+    file = tmp_path / "traffic.jsonl"
+    _filled(file, Policy("wait"), 3_000.0)
+    with file.open("a", encoding="utf-8") as out:
+        out.write('{"policy": "blind", "se')
+    _filled(file, Policy("blind"), 400.0)
+    assert [line["policy"] for line in Results(file).lines] == ["wait", "blind"]
+
+
 def test_other_people_make_another_world() -> None:
     """Whoever changes the town or its people does not mix old results with new ones."""
     network = plain_network(read_streets())

@@ -38,11 +38,12 @@ def run_missing(
         if name not in kept:
             kept[name] = {**key, **run(key), **about, "key": sorted(key)}
             if file is not None:
-                _add(file, kept[name])
+                add_line(file, kept[name])
         yield kept[name]
 
 
-def _add(file: Path, line: Mapping[str, Any]) -> None:
+def add_line(file: Path, line: Mapping[str, Any]) -> None:
+    """Add a line; half a line that a kill left at the end is cut off first."""
     with file.open("ab+") as out:
         end = out.seek(0, os.SEEK_END)
         out.seek(0)

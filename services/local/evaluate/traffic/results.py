@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from services.local.evaluate.keeping import commit, machine, read_lines
+from services.local.evaluate.keeping import add_line, commit, machine, read_lines
 from services.local.evaluate.traffic.demand import Trip
 from services.local.evaluate.traffic.measures import Measures, as_document
 from services.local.evaluate.traffic.policies import Policy
@@ -66,8 +66,7 @@ class Results:
             "commit": commit(),
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        add_line(self._path, line)
         self._lines[_key_of_line(line)] = line
         return line
 
