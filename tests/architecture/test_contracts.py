@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,15 @@ PLANTS: list[tuple[str, str, set[str]]] = [
     ("services/registry/__init__.py", "import bowei.records.holding", {HOLDS}),
     ("services/registry/__init__.py", "import bowei.records.reporting", {REPORTS}),
     ("services/routing/__init__.py", "import bowei.records.quality", {QUALITY}),
+    ("services/routing/api.py", "import bowei.records.postgres_road_book", {CONCRETE}),
+    ("services/ingest/intake.py", "import bowei.records.postgres_trusting", {CONCRETE}),
     ("services/availability/views.py", "import bowei.livestate.showing", {READS}),
+    ("services/availability/views.py", "import bowei.records.road_book", {READS}),
+    ("services/availability/views.py", "import bowei.records.forecasts", {READS}),
+    ("services/availability/views.py", "import bowei.records.history", {READS}),
+    ("services/availability/views.py", "import bowei.records.dead_letters", {READS}),
+    ("services/availability/views.py", "import bowei.records.barriers", {READS, HOLDS}),
+    ("services/availability/views.py", "import bowei.records.sensing", {READS, REPORTS}),
     ("services/ingest/intake.py", "import parkapi_sources", {CONVERTERS}),
     ("services/local/evaluate/traffic/following.py", "import libsumo", {SIMULATOR}),
 ] + [
@@ -74,10 +83,19 @@ def test_the_tree_as_it_stands_keeps_every_contract(tree: Path) -> None:
 
 def test_every_contract_was_seen_to_fail() -> None:
     """A contract without a plant above would be a drawing that nobody checked."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
-        "contracts"
-    ]
-    assert {contract["name"] for contract in contracts} == set().union(*(broken for _, _, broken in PLANTS))
+    assert set(_contracts()) == set().union(*(broken for _, _, broken in PLANTS))
+
+
+def test_every_store_in_postgres_is_a_concrete_one() -> None:
+    """A store that is not in the contract's list could be named anywhere."""
+    listed = {name for name in _contracts()[CONCRETE]["protected_modules"] if ".postgres_" in name}
+    assert listed == {f"bowei.records.{file.stem}" for file in (ROOT / "bowei" / "records").glob("postgres_*.py")}
+
+
+def _contracts() -> dict[str, Any]:
+    """Give the contracts by their names."""
+    read = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return {contract["name"]: contract for contract in read["tool"]["importlinter"]["contracts"]}
 
 
 @pytest.fixture(scope="module")
