@@ -6,8 +6,8 @@
     v1:{LOT}:promised          string  the follower, in routing    none: true until the ledger says otherwise
                order body
     v1:directory               string  the follower                none: one value, overwritten
-    v1:foreseen                string  ingest                      1 h after the last: what nobody foresees any longer
-                                                               is no forecast
+    v1:foreseen                string  ingest                      1 h after the last: what nobody foresees any
+                                                                   longer is no forecast
     v1:roads                   hash    the follower                none: one value, overwritten
                order, body
     v1:copied:seen             string  ingest                      none: its absence means "copy all again"
@@ -15,8 +15,9 @@
 
     channel v1:changes         messages "lots <id> <id> ...", "directory", "foreseen" and "roads"
 
-`order` grows; a value is replaced only by one of a greater order. A space parts it from the body. Braces hash-tag by
-lot, so that a cluster holds a lot's keys together.
+`order` of what is seen and promised grows: a value is replaced only by one of a greater order. A space parts it from
+the body. The directory and the roads are overwritten: `order` of the roads only tells readers whether they have them.
+Braces hash-tag by lot, so that a cluster holds a lot's keys together.
 """
 
 from datetime import UTC, datetime, timedelta

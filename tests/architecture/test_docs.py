@@ -5,6 +5,7 @@ A page that lists things is compared with the code in both directions: nothing i
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -92,6 +93,18 @@ def test_a_page_lists_what_the_code_has_and_nothing_else(
 ) -> None:
     """An operator finds every code, setting, metric and key on its page, and none that has gone."""
     assert _listed(page, wanted) == in_code()
+
+
+@pytest.mark.parametrize(
+    "page", ["problems.md", "settings.md", "metrics.md", "dirt.md", "redis-keys.md", "glossary.md", "adr/README.md"]
+)
+def test_a_page_lists_nothing_twice(page: str) -> None:
+    """Two lines for one thing, such as two branches leave, say two things of it sooner or later."""
+    tables = re.findall(r"(?:^\|.*\n)+", (_DOCS / page).read_text("utf-8"), re.MULTILINE)
+    assert tables
+    for table in tables:
+        first = [row.split("|")[1].strip() for row in table.splitlines()]
+        assert [name for name, times in Counter(first).items() if times > 1 and name] == []
 
 
 def test_each_problem_code_stands_in_its_own_table_with_its_status() -> None:
