@@ -9,8 +9,8 @@ where B is Erlang's loss formula and a the lot's offered load: how many cars wou
 quotient is how many later drivers one more car displaces before the lot has forgotten it (Krishnan and Ott's separable
 routing, 1985). Both a and the loss are measured on the requests themselves; nothing is forecast or trained.
 
-The price is an option, off by default; `docs/evaluation.md` shows what it gains, also where what was measured is
-wrong. With it half the fill penalty is enough.
+No service works it out yet (ADR 0018); `bowei evaluate` measures it, and `docs/evaluation.md` shows what it gains, also
+where what was measured is wrong. With it half the fill penalty is enough.
 """
 
 import math
