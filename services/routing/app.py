@@ -26,8 +26,9 @@ from bowei.records.barriers import BarrierBook
 from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES, StoreFailure
-from bowei.records.following import LedgerLeadership, LedgerListening
+from bowei.records.following import LedgerListening, follower_leadership
 from bowei.records.holding import HoldBook
+from bowei.records.leading import HandsOutLead
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
@@ -44,7 +45,7 @@ from services.routing.broker_line import Broker
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
 from services.routing.endangering import Dangers
-from services.routing.following import Follower, FollowsLedger
+from services.routing.following import Follower
 from services.routing.gates_api import router as gates_router
 from services.routing.guarding import Guard
 from services.routing.hints import Hints
@@ -92,7 +93,7 @@ class Stores:
     roads: RoadBook
     journal: ReportJournal
     live_state: LiveState
-    leadership: FollowsLedger
+    leadership: HandsOutLead
     hears: HearsLedger
     barriers: BarrierBook
     clock: Clock
@@ -190,7 +191,7 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
         roads=PostgresRoadBook(pool),
         journal=journal,
         live_state=live_state,
-        leadership=LedgerLeadership(settings.database_url),
+        leadership=follower_leadership(settings.database_url),
         hears=LedgerListening(settings.database_url),
         barriers=PostgresBarrierBook(pool),
         clock=clock,

@@ -11,13 +11,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsPromises
 from bowei.observability.background import in_background
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import HoldBook
+from bowei.records.leading import HandsOutLead, Leads
 from bowei.records.registering import Register
 from bowei.records.road_book import RoadBook
 from services.routing.measures import Measures
@@ -32,36 +32,12 @@ _SHOW_ALL_EVERY_S = 30.0
 _PAUSE_S = 1.0
 
 
-class Following(Protocol):
-    """The right to be the follower."""
-
-    def lost(self) -> bool:
-        """Say whether the right was lost with its connection."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until a promise changes, at most `timeout_s`."""
-        ...
-
-    async def give_up(self) -> None:
-        """Let another process follow."""
-        ...
-
-
-class FollowsLedger(Protocol):
-    """Hands out the right to be the follower."""
-
-    async def try_follow(self) -> Following | None:
-        """Take the right, or None where another process has it. Raises StoreFailure."""
-        ...
-
-
 class Follower:
     """Copies promises, the directory and the roads for as long as it has the right to. Run `run` as a task."""
 
     def __init__(
         self,
-        leadership: FollowsLedger,
+        leadership: HandsOutLead,
         book: HoldBook,
         register: Register,
         roads: RoadBook,
@@ -85,14 +61,14 @@ class Follower:
         """Follow until cancelled."""
         while True:
             try:
-                following = await self._leadership.try_follow()
-                if following is not None:
-                    await self._follow(following)
+                leading = await self._leadership.try_lead()
+                if leading is not None:
+                    await self._follow(leading)
             except StoreFailure as error:
                 _log.warning("ledger_away", extra={"why": str(error)})
             await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
 
-    async def _follow(self, following: Following) -> None:
+    async def _follow(self, leading: Leads) -> None:
         self._cursor = None
         self._measures.following.set(1)
         _log.info("following_began")
@@ -100,21 +76,21 @@ class Follower:
             async with AsyncExitStack() as stack:
                 for work in self._beside:
                     await stack.enter_async_context(in_background(work))
-                while not following.lost():
+                while not leading.lost():
                     await self._housekeep()
-                    await self._copy_and_wait(following)
+                    await self._copy_and_wait(leading)
         finally:
             self._measures.following.set(0)
-            await following.give_up()
+            await leading.give_up()
 
-    async def _copy_and_wait(self, following: Following) -> None:
+    async def _copy_and_wait(self, leading: Leads) -> None:
         try:
             await self._copy()
         except LiveStateAway as error:
             _log.warning("live_state_away", extra={"why": str(error)})
             await asyncio.sleep(_LOOK_EVERY_S)
         else:
-            await following.wait(_LOOK_EVERY_S)
+            await leading.wait(_LOOK_EVERY_S)
 
     async def _copy(self) -> None:
         ledger = await self._book.server_identity()

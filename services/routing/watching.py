@@ -15,6 +15,7 @@ from typing import Protocol
 from bowei.domain.lots import LotId
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import HoldBook
+from bowei.records.leading import Leads
 
 _log = logging.getLogger(__name__)
 
@@ -54,26 +55,10 @@ def of_sight_of(lot_id: LotId) -> Topic:
     return Topic("sight", lot_id, in_ledger=False)
 
 
-class Ear(Protocol):
-    """A connection that hears of changes."""
-
-    def lost(self) -> bool:
-        """Say whether it was lost."""
-        ...
-
-    async def wait(self, timeout_s: float) -> None:
-        """Wait until something changes, at most `timeout_s`."""
-        ...
-
-    async def give_up(self) -> None:
-        """Listen no more."""
-        ...
-
-
 class HearsLedger(Protocol):
-    """Opens ears."""
+    """Opens connections that hear of changes."""
 
-    async def listen(self) -> Ear:
+    async def listen(self) -> Leads:
         """Listen from now on. Raises StoreFailure."""
         ...
 
@@ -169,7 +154,7 @@ class Watching:
                 _log.warning("ledger_not_heard", extra={"why": str(error)})
             await asyncio.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
 
-    async def _listen(self, ear: Ear) -> None:
+    async def _listen(self, ear: Leads) -> None:
         self._cursor = None
         try:
             while not ear.lost():

@@ -13,7 +13,7 @@ from bowei.domain.lots import DriverId
 from bowei.records.failures import StoreFailure
 from bowei.records.holding import Candidate, Decision, HoldSteps, Json, PlaceRequest, PromiseChanges, Swept
 from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords
-from services.routing.following import Following
+from bowei.records.leading import Leads
 
 _T = TypeVar("_T")
 
@@ -103,7 +103,7 @@ class Leadership:
     lost_now: bool = False
     waits_s: float = 0.01
 
-    async def try_follow(self) -> Following | None:
+    async def try_lead(self) -> Leads | None:
         """Take the right unless another has it."""
         if self.failing is not None:
             raise self.failing
@@ -128,6 +128,6 @@ class Leadership:
 class Ears:
     """Ears that hear something all the time."""
 
-    async def listen(self) -> Following:
+    async def listen(self) -> Leads:
         """Listen from now on."""
         return Leadership()

@@ -25,9 +25,10 @@ from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.mirror import LiveMirror
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.in_memory import InMemoryRecords
+from bowei.records.leading import HandsOutLead, Leads
 from services.ingest.copying import Copying
 from services.ingest.measures import Measures as IngestMeasures
-from services.routing.following import Follower, Following, FollowsLedger
+from services.routing.following import Follower
 from services.routing.measures import Measures as RoutingMeasures
 from tests.contract.block import FIRST, MONDAY_9H, Block, a_hospital, a_lot, lending, on
 from tests.contract.live_state_servers import (
@@ -51,14 +52,14 @@ DEMOTED_WITHIN_S = 40.0
 CITY = [LotId(f"lot-{number}") for number in range(24)]
 
 
-class AloneInTheLedger(FollowsLedger, Following):
+class AloneInTheLedger(HandsOutLead, Leads):
     """The right to follow where nobody else wants it."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
 
     @override
-    async def try_follow(self) -> Following | None:
+    async def try_lead(self) -> Leads | None:
         return self
 
     @override
