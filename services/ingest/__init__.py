@@ -28,6 +28,7 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     letter_readers how each way reads its own
     measures       this service's metrics           history_measures   those of history and letters
     lags           a histogram of many values at once
+    leading        a work that one process of all does
     noting         signs of life, and lots that nobody registered
     foreseeing     learns from every lot's counts, and shows what it foresees   forecast_measures  its metrics
     assessing      looks at what lots said for weeks, and judges who may be believed

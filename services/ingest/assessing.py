@@ -5,9 +5,6 @@ longest waiting first. What a look finds is in the record when it ends; what fol
 in the registry, is then shown. It holds an advisory lock, so there is one.
 """
 
-import asyncio
-import logging
-import random
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,9 +13,9 @@ from bowei.domain.clock import Clock
 from bowei.domain.findings import find_all
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.trust import GRAVE, SURE, Heard, Trust, TrustRules, finding_doubt, next_trust
-from bowei.records.failures import StoreFailure
 from bowei.records.leading import HandsOutLead, Leads
 from bowei.records.quality import Assessment, QualityBook, QualityDesk, Watched
+from services.ingest.leading import whenever_leading
 from services.ingest.noting import TellsDoubts
 from services.ingest.quality_measures import QualityMeasures
 
@@ -30,9 +27,6 @@ _ROUNDS_MOST = 40
 """Of one look: 1,000 lots a minute; a city of 10,000 takes ten."""
 _FORGOTTEN_MOST = 1_000
 _TICK_S = 2.0
-_AGAIN_S = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 class Quality(QualityBook, QualityDesk, Protocol):
@@ -84,32 +78,26 @@ class Assessor:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                leading = await self._leadership.try_lead()
-                if leading is not None:
-                    await self._lead(leading)
-            except StoreFailure as failure:
-                _log.warning("not_assessed", extra={"cause": type(failure).__name__})
-            await asyncio.sleep(_AGAIN_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+        await whenever_leading(
+            self._leadership,
+            self._lead,
+            gauge=self._measures.assessing,
+            stopped=self._measures.stopped,
+            began="assessing_began",
+            failed="not_assessed",
+        )
 
     async def _lead(self, leading: Leads) -> None:
-        self._measures.assessing.set(1)
-        _log.info("assessing_began")
-        try:
-            self._told = await self._doubted()
-            self._show_all()
-            self._looked_at = None
-            while not leading.lost():
-                now = self._clock.now()
-                if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
-                    self._looked_at = now
-                    await self.look()
-                await self.tell()
-                await leading.wait(_TICK_S)
-        finally:
-            self._measures.stopped()
-            await leading.give_up()
+        self._told = await self._doubted()
+        self._show_all()
+        self._looked_at = None
+        while not leading.lost():
+            now = self._clock.now()
+            if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
+                self._looked_at = now
+                await self.look()
+            await self.tell()
+            await leading.wait(_TICK_S)
 
     async def look(self) -> None:
         """Look once: at links, at lots whose time has come, and at the sources that were heard.

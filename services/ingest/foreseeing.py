@@ -7,7 +7,6 @@ the hours that are summed up.
 
 import asyncio
 import logging
-import random
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +19,10 @@ from bowei.domain.foreseeing import CityForecast, CityForeseen, Counted
 from bowei.domain.lots import LotId
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsForecasts
-from bowei.records.failures import StoreFailure
 from bowei.records.forecasts import LOTS_AT_ONCE, ForecastBook
 from bowei.records.leading import HandsOutLead, Leads
 from services.ingest.forecast_measures import ForecastMeasures
+from services.ingest.leading import AGAIN_S, whenever_leading
 
 LEARNS_FROM = timedelta(days=28)
 """At the first start: four weeks of hours, some seconds of a large city."""
@@ -32,7 +31,6 @@ KEPT_IN_PARTS = 12
 _STEP_S = int(STEP.total_seconds())
 TICK_S = 1.0
 """How often it looks whether the next five minutes have begun: of a demo they pass in seconds."""
-_AGAIN_S = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -62,27 +60,22 @@ class Foreseer:
 
     async def run(self) -> None:
         """Foresee until cancelled."""
-        while True:
-            try:
-                leading = await self._leadership.try_lead()
-                if leading is not None:
-                    await self._lead(leading)
-            except StoreFailure as failure:
-                _log.warning("not_foreseen", extra={"cause": type(failure).__name__})
-            await asyncio.sleep(min(_AGAIN_S, 5 * self._tick_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+        await whenever_leading(
+            self._leadership,
+            self._lead,
+            gauge=self._measures.foreseeing,
+            stopped=self._measures.stopped,
+            began="foreseeing_began",
+            failed="not_foreseen",
+            again_s=min(AGAIN_S, 5 * self._tick_s),
+        )
 
     async def _lead(self, leading: Leads) -> None:
-        self._measures.foreseeing.set(1)
-        _log.info("foreseeing_began")
-        try:
-            await self.recall()
-            while not leading.lost():
-                if self._due_s() != self._stepped_s:
-                    await self.step()
-                await leading.wait(self._tick_s)
-        finally:
-            self._measures.stopped()
-            await leading.give_up()
+        await self.recall()
+        while not leading.lost():
+            if self._due_s() != self._stepped_s:
+                await self.step()
+            await leading.wait(self._tick_s)
 
     async def recall(self) -> None:
         """Take up what was kept; where nothing was, learn from the hours of the last weeks.

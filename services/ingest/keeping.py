@@ -4,21 +4,17 @@ It holds an advisory lock, so there is one. All is done by the database's clock,
 point: what one keeper left, the next one does.
 """
 
-import asyncio
 import logging
-import random
 import time
 from dataclasses import dataclass
 
 from bowei.records.dead_letters import DeadLetters
-from bowei.records.failures import StoreFailure
 from bowei.records.history import KeepsHistory
 from bowei.records.leading import HandsOutLead, Leads
 from services.ingest.history_measures import HistoryMeasures
+from services.ingest.leading import AGAIN_S, whenever_leading
 
 KEEP_EVERY_S = 30.0
-_AGAIN_S = 5.0
-"""Between attempts to become the keeper, or after a failure."""
 _PIECES_MOST = 500
 """Of one round: a keeper that is far behind looks around now and then."""
 
@@ -56,25 +52,20 @@ class Keeper:
 
     async def run(self) -> None:
         """Keep until cancelled."""
-        while True:
-            try:
-                leading = await self._leadership.try_lead()
-                if leading is not None:
-                    await self._keep_on(leading)
-            except StoreFailure as failure:
-                _log.warning("history_not_kept", extra={"cause": type(failure).__name__})
-            await asyncio.sleep(min(_AGAIN_S, self._keep_every_s) * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+        await whenever_leading(
+            self._leadership,
+            self._keep_on,
+            gauge=self._measures.keeping,
+            stopped=self._measures.stopped,
+            began="keeping_began",
+            failed="history_not_kept",
+            again_s=min(AGAIN_S, self._keep_every_s),
+        )
 
     async def _keep_on(self, leading: Leads) -> None:
-        self._measures.keeping.set(1)
-        _log.info("keeping_began")
-        try:
-            while not leading.lost():
-                await self.keep(leading)
-                await leading.wait(self._keep_every_s)
-        finally:
-            self._measures.stopped()
-            await leading.give_up()
+        while not leading.lost():
+            await self.keep(leading)
+            await leading.wait(self._keep_every_s)
 
     async def keep(self, leading: Leads) -> None:
         """Do one round: what is due now, and at most so many pieces of it.
