@@ -15,7 +15,6 @@ all who stand before k.
 
 import math
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cache
 from statistics import NormalDist
 
@@ -49,13 +48,8 @@ def quantile(chance: float) -> float:
     return NormalDist().inv_cdf(chance)
 
 
-def margin_by_law(volatility: float, ahead: timedelta, chance: float) -> int:
-    """Give how many spaces must be kept back so that own customers take no more `ahead`, with `chance`."""
-    return lawful_margin(quantile(chance), volatility, ahead.total_seconds())
-
-
 def lawful_margin(z: float, volatility: float, ahead_s: float) -> int:
-    """Give the same from the quantile and seconds, for whoever asks thousands of times."""
+    """Give how many spaces are kept back so that own customers take no more within so many seconds; `z`: how sure."""
     return max(0, math.ceil(z * max(volatility, LEAST_VOLATILITY) * math.sqrt(max(ahead_s, _NO_TIME_S) / _STEP_S)))
 
 

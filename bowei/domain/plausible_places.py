@@ -6,7 +6,7 @@ hospital is from the mall.
 """
 
 from bowei.domain.dirt import Dirt
-from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_gcj02, to_wgs84
+from bowei.domain.places import Datum, Point, distance_m, in_mainland_box, to_gcj02
 
 READINGS_WITHIN_M = 20.0
 """Two readings of one place, each in its own datum, lie no further apart."""
@@ -52,22 +52,3 @@ def is_shifted(true: Point, said: Point) -> bool:
     """Say whether `said` is `true` with the shift of GCJ-02 still in it: read as WGS-84 and never converted."""
     shifted = to_gcj02(true)
     return shifted != (true.lat, true.lon) and agree(Point(*shifted), said)
-
-
-def fault_of_lot(
-    gcj02: tuple[float, float], bd09: tuple[float, float], *, registered: Point | None = None
-) -> str | None:
-    """Judge the place of a lot that says it as (lat, lon) in both Chinese datums; `registered`: where we have it.
-
-    None: all readings are of one place. City Brain's uploadParkingInfo says both.
-    """
-    for (lat, lon), datum in ((gcj02, Datum.GCJ02), (bd09, Datum.BD09)):
-        if fault := fault_of_pair(lat, lon, datum):
-            return fault
-    here = to_wgs84(*gcj02, Datum.GCJ02)
-    if fault_of_readings(here, to_wgs84(*bd09, Datum.BD09)):
-        return Dirt.DATUMS_DISAGREE.value
-    if registered is None:
-        return None
-    fault = fault_of_readings(here, registered)
-    return fault if fault == WRONG_DATUM else None

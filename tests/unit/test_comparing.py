@@ -17,7 +17,7 @@ from bowei.domain.comparing import Comparing, consider
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.lots import Hospital, Lot, LotId, SpaceClass, Standing
-from bowei.domain.margins import margin_by_law
+from bowei.domain.margins import lawful_margin, quantile
 from bowei.domain.offering import NO_POOL, LotPromise, PoolPromise, Report, offered, pool_key
 from bowei.domain.tariffs import Tariff
 from tests.unit.test_choosing import HOSPITAL, MONDAY_9H, a_lot, lends, look_at, reported, way
@@ -102,7 +102,7 @@ def test_where_the_barrier_keeps_the_space_only_the_count_may_be_old() -> None:
     assert kept.chance == round(restless.chance(20, timedelta(minutes=10)), 2) == 0.94
     assert unkept.chance == round(restless.chance(20, timedelta(minutes=40)), 2)
     by_law = far | {"agreement": {"margin_rule": LAW}}
-    margin = margin_by_law(9.0, timedelta(minutes=10), ChoiceRules().margin_chance)
+    margin = lawful_margin(quantile(ChoiceRules().margin_chance), 9.0, 600.0)
     assert ranked({"mall": by_law | {"lot": linked}})[0].margin == margin < ranked({"mall": by_law})[0].margin
 
 
@@ -306,8 +306,8 @@ def test_no_more_is_offered_than_the_ledgers_rule_leaves_and_never_less_than_non
         assert min(parts) >= 0.0
         assert one.cost_s == pytest.approx(drive_s + sum(parts))
     if terms["margin_rule"] is LAW and one.offered is not None:
-        ahead = timedelta(seconds=drive_s + max(0.0, one.age_s or 0.0))
-        assert one.margin >= margin_by_law(now.foreseen.volatility, ahead, 0.9)
+        ahead_s = drive_s + max(0.0, one.age_s or 0.0)
+        assert one.margin >= lawful_margin(quantile(0.9), now.foreseen.volatility, ahead_s)
 
 
 @given(lots_now, st.floats(1, 900), st.floats(0, 900), st.floats(0, 900))

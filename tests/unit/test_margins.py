@@ -11,9 +11,10 @@ from bowei.domain.lots import Standing
 from bowei.domain.margins import (
     MOST_FOR_REFUSALS,
     REFUSALS_REMEMBERED,
-    margin_by_law,
+    lawful_margin,
     margin_for_refusals,
     protected_from,
+    quantile,
     refusal_rate_after,
 )
 
@@ -36,7 +37,7 @@ def test_the_margin_grows_with_the_root_of_time(
     volatility: float, ahead: timedelta, chance: float, margin: int
 ) -> None:
     """z·s·√(h / 5 min), rounded up: four times as far ahead is twice as uncertain."""
-    assert margin_by_law(volatility, ahead, chance) == margin
+    assert lawful_margin(quantile(chance), volatility, ahead.total_seconds()) == margin
 
 
 @given(volatilities, minutes, st.sampled_from([0.9, 0.95, 0.98, 0.99]))
@@ -44,7 +45,7 @@ def test_beyond_the_margin_a_space_is_as_sure_as_the_margin_was_asked_to_make_it
     volatility: float, ahead: timedelta, chance: float
 ) -> None:
     """Margin and chance are one law: who gets the first space after what is kept back is sure enough of it."""
-    margin = margin_by_law(volatility, ahead, chance)
+    margin = lawful_margin(quantile(chance), volatility, ahead.total_seconds())
     assert chance_of_space(margin + 1, volatility, ahead) >= chance - 1e-9
 
 
@@ -53,8 +54,9 @@ def test_a_restless_lot_and_a_longer_way_never_keep_less_back(
     volatility: float, more: float, ahead: timedelta, longer: timedelta
 ) -> None:
     """Monotone in both."""
-    margin = margin_by_law(volatility, ahead, 0.9)
-    assert 0 <= margin <= margin_by_law(volatility + more, ahead + longer, 0.9)
+    z = quantile(0.9)
+    margin = lawful_margin(z, volatility, ahead.total_seconds())
+    assert 0 <= margin <= lawful_margin(z, volatility + more, (ahead + longer).total_seconds())
 
 
 @pytest.mark.parametrize(("rate", "margin"), [(0.0, 0), (0.0199, 0), (0.02, 1), (0.05, 2), (0.5, 5), (1.0, 5)])

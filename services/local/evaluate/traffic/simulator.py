@@ -115,10 +115,6 @@ class SumoSimulation:
         libsumo.vehicle.unsubscribe(car)
         libsumo.vehicle.remove(car)
 
-    def free_flow_s(self, origin: str) -> float:
-        """Give the time from an edge to the gate on a free road, lights not counted."""
-        return float(libsumo.simulation.findRoute(origin, self._gate[0]).travelTime)
-
 
 @contextmanager
 def running(
