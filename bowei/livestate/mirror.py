@@ -94,34 +94,15 @@ class LiveMirror:
 
     async def wait_change(self, serial: int, timeout_s: float) -> bool:
         """Wait until something changes after `serial`; False where nothing did in time."""
-        if self._serial > serial:
-            return True
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
+        return self._serial > serial or await _within(self._changed, timeout_s)
 
     async def wait_roads(self, version: int, timeout_s: float) -> bool:
         """Wait until the roads are of another version; False where they stayed in time."""
-        if self._roads.version != version:
-            return True
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._roads_changed.wait()
-        except TimeoutError:
-            return False
-        return True
+        return self._roads.version != version or await _within(self._roads_changed, timeout_s)
 
     async def wait_loaded(self, timeout_s: float) -> bool:
         """Wait until the copy was read whole once; False where that did not happen in time."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._loaded.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await _within(self._loaded, timeout_s)
 
     async def run(self) -> None:
         """Keep the copy current until cancelled."""
@@ -226,3 +207,13 @@ class LiveMirror:
         self._changed_at.update(dict.fromkeys(lot_ids, self._serial))
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+async def _within(event: asyncio.Event, timeout_s: float) -> bool:
+    """Wait until something happens; False where it did not in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
