@@ -7,7 +7,7 @@
     ledger_checking    `bowei ledger check`              redelivering      `bowei ingest redeliver`
     evaluate           is the chosen lot the right one?  `bowei evaluate`
     road_building      `bowei roads build`               scene_loading     `bowei registry load`
-    feed_checking      `bowei feeds check`               evaluate          how good the decisions are
+    feed_checking      `bowei feeds check`
     data_folder        the folder that holds all a demo keeps
     processes          the services as child processes   supervision       … started again when they die
     children           child processes that end with us  launch            … each by this small program
