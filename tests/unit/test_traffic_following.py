@@ -11,7 +11,7 @@ from services.local.evaluate.traffic.following import PATIENCE_S, Run
 from services.local.evaluate.traffic.journeys import Happened, Journey, Moving
 from services.local.evaluate.traffic.policies import Policy
 from services.local.evaluate.traffic.steering import Steering
-from services.local.evaluate.traffic.town import SITES
+from services.local.evaluate.traffic.town import LOTS
 
 
 @dataclass
@@ -47,10 +47,10 @@ class MadeTraffic:
             for car, driven in self.odometers.items()
         }
 
-    def spaces_taken(self, site: str) -> int:
+    def spaces_taken(self, lot: str) -> int:
         """A full lot is full; the others have who parked there."""
-        spaces = next(one.spaces for one in SITES if one.name == site)
-        return spaces if site in self.full else sum(at == site for at in self.parked.values())
+        spaces = next(one.spaces for one in LOTS if one.name == lot)
+        return spaces if lot in self.full else sum(at == lot for at in self.parked.values())
 
     def to_gate_m(self, car: str) -> float:
         """What is left of the road."""
@@ -64,9 +64,9 @@ class MadeTraffic:
         """The lot that the car is bound for."""
         return self.bound.get(car)
 
-    def send(self, car: str, site: str) -> bool:
+    def send(self, car: str, lot: str) -> bool:
         """Another 500 m from wherever the car is."""
-        self.bound[car] = site
+        self.bound[car] = lot
         self.odometers[car] = min(self.odometers[car], self.road_m - 500.0)
         return True
 
@@ -148,7 +148,7 @@ def test_an_own_customer_gives_up_at_a_full_lot_after_five_minutes(steering: Ste
 
 def test_a_barrier_keeps_a_held_space_from_the_lots_own_customer() -> None:
     """One space left, held for a driver on the way: with barriers the own customer is turned away, and it is kept."""
-    one_left = next(site.spaces for site in SITES if site.name == "a") - 1
+    one_left = next(lot.spaces for lot in LOTS if lot.name == "a") - 1
     outcome = {}
     for barriers in (False, True):
         traffic = MadeTraffic({"o0": "a", "p0": "hospital"}, full={"hospital"}, road_m=1_400.0)
@@ -183,7 +183,7 @@ def test_a_space_that_is_paid_for_is_promised_before_it_is_empty(paid_ahead_s: f
 
 def test_a_barrier_sends_on_whoever_comes_without_a_hold() -> None:
     """The last space of lot a is held: a patient without the app who comes for it drives on to the next lot."""
-    one_left = next(site.spaces for site in SITES if site.name == "a") - 1
+    one_left = next(lot.spaces for lot in LOTS if lot.name == "a") - 1
     traffic = MadeTraffic({"p1": "a", "p0": "hospital"}, full={"hospital"}, road_m=1_400.0)
     traffic.parked = {f"other{n}": "a" for n in range(one_left)}
     policy = Policy("ours", decide_m=1_390.0, barriers=True, sure=True)

@@ -9,7 +9,7 @@ from services.local.evaluate.traffic.comparing import estimate
 from services.local.evaluate.traffic.demand import Kind
 from services.local.evaluate.traffic.journeys import Journey, Trace
 from services.local.evaluate.traffic.measures import WALKS_S, Measures, measure, quantile, ways_s
-from services.local.evaluate.traffic.town import DOOR, SITES
+from services.local.evaluate.traffic.town import DOOR, LOTS
 from tests.unit.traffic_made import customer, patient
 
 
@@ -23,8 +23,8 @@ def _measured(trace: Trace, free: Trace) -> Measures:
 
 def test_the_walk_is_1_3_times_the_air_distance_at_1_2_metres_a_second() -> None:
     """The walk is in the way from door to door, for the hospital's own lot too."""
-    for site in SITES:
-        assert WALKS_S[site.name] == pytest.approx(distance_m(site.place, DOOR) * 1.3 / 1.2)
+    for lot in LOTS:
+        assert WALKS_S[lot.name] == pytest.approx(distance_m(lot.place, DOOR) * 1.3 / 1.2)
     assert (WALKS_S["a"] < 400, WALKS_S["g"] > 1_400) == (True, True)
 
 

@@ -12,7 +12,7 @@ from services.local.evaluate.traffic.town import (
     DOOR,
     HOSPITAL,
     LENDERS,
-    SITES,
+    LOTS,
     PlainNetwork,
     Street,
     on_earth,
@@ -53,13 +53,13 @@ def test_a_one_way_street_is_driven_one_way_and_a_driveway_both() -> None:
 def test_every_lot_has_a_driveway_and_a_car_park_at_its_end(town: PlainNetwork) -> None:
     """127 spaces at the hospital, seven lots of 20 to 60 within 0.3 and 1.4 km."""
     edges = _edges(town)
-    assert all(site.driveway in edges for site in SITES)
+    assert all(lot.driveway in edges for lot in LOTS)
     spaces = dict(re.findall(r'id="(\w+)" lane="\w+" .*roadsideCapacity="(\d+)"', parking_xml()))
     assert spaces["hospital"] == "127"
     assert len(LENDERS) == 7
-    assert all(20 <= site.spaces <= 60 and 290 <= distance_m(site.place, DOOR) <= 1_400 for site in LENDERS)
+    assert all(20 <= lot.spaces <= 60 and 290 <= distance_m(lot.place, DOOR) <= 1_400 for lot in LENDERS)
     assert "reservable" not in parking_xml()
-    assert parking_xml(reservable=True).count('reservable="true"') == len(SITES)
+    assert parking_xml(reservable=True).count('reservable="true"') == len(LOTS)
     assert 'roadsideCapacity="2000"' in parking_xml(hospital_spaces=2_000)
 
 
@@ -85,8 +85,8 @@ def test_as_many_come_as_the_case_says(town: PlainNetwork) -> None:
     for seed in range(20):
         for trip in draw_trips(seed, town):
             kinds[trip.kind] += 1
-            own[trip.site] += trip.kind is Kind.OWN
-            early[trip.site] += trip.kind is Kind.EARLY
+            own[trip.lot] += trip.kind is Kind.OWN
+            early[trip.lot] += trip.kind is Kind.EARLY
             if trip.kind is Kind.PATIENT:
                 stays.append(trip.stay_s)
                 assert 1_200 <= distance_m(town.origins[trip.origin], DOOR) <= 3_500
@@ -113,8 +113,8 @@ def test_rerouters_leave_own_customers_alone_and_know_each_lot_at_its_own_drivew
     """Else the peers would be too good (own customers sent away) or too bad (a lot missing from its own list)."""
     text = rerouters_xml(visible=True, seen_on=["s1_0f", "s1_0b"])
     rerouters = re.findall(r'<rerouter id="\w+" edges="([^"]+)" vTypes="rerouted">(.*?)</rerouter>', text)
-    assert [edges for edges, _ in rerouters] == [*(site.driveway for site in SITES), "s1_0f s1_0b"]
-    assert all(all(f'id="{site.name}"' in offers for site in SITES) for _, offers in rerouters)
+    assert [edges for edges, _ in rerouters] == [*(lot.driveway for lot in LOTS), "s1_0f s1_0b"]
+    assert all(all(f'id="{lot.name}"' in offers for lot in LOTS) for _, offers in rerouters)
     assert 'visible="true"' not in rerouters_xml(visible=False, seen_on=())
     assert '<vType id="steered"/>' in types_xml(UNTUNED)
     assert 'key="parking.distanceto.weight" value="1.0"' in types_xml(UNTUNED)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bowei.domain.places import distance_m
-from services.local.evaluate.traffic.town import DOOR, HOSPITAL, SITES, PlainNetwork, Site
+from services.local.evaluate.traffic.town import DOOR, HOSPITAL, LOTS, PlainNetwork, TownLot
 
 PEAK_PER_H, PEAK_H = 110.0, 3.0
 LATE_PER_H, LATE_H = 50.0, 1.0
@@ -38,7 +38,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """One car: when it sets out, from which edge, to which site, and for how long it would park.
+    """One car: when it sets out, from which edge, to which lot, and for how long it would park.
 
     `luck` in 0..1 decides alike in every run who has the app and who never shows up: (app, no-show).
     """
@@ -47,7 +47,7 @@ class Trip:
     kind: Kind
     due_s: float
     origin: str
-    site: str
+    lot: str
     stay_s: float
     luck: tuple[float, float] = (0.0, 0.0)
 
@@ -57,13 +57,13 @@ def simulated_s() -> float:
     return (PEAK_H + LATE_H + DRAIN_H) * 3600.0
 
 
-def draw_trips(seed: int, network: PlainNetwork, sites: Sequence[Site] = SITES) -> list[Trip]:
+def draw_trips(seed: int, network: PlainNetwork, lots: Sequence[TownLot] = LOTS) -> list[Trip]:
     """Draw everybody who comes, in the order in which they set out."""
     origins = _origins(_chance(seed, "origins"), network)
-    trips = [trip for site in sites for trip in _early(_chance(seed, f"early/{site.name}"), site)]
+    trips = [trip for lot in lots for trip in _early(_chance(seed, f"early/{lot.name}"), lot)]
     trips += _patients(_chance(seed, "patients"), origins)
-    for site in sites:
-        trips += _own(_chance(seed, f"own/{site.name}"), site, origins)
+    for lot in lots:
+        trips += _own(_chance(seed, f"own/{lot.name}"), lot, origins)
     return sorted(trips, key=lambda trip: (trip.due_s, trip.name))
 
 
@@ -74,7 +74,7 @@ def trips_xml(trips: Sequence[Trip], types: str, type_of: Sequence[str], door_ed
         place = ' departPos="stop"' if trip.kind is Kind.EARLY else ' departLane="best" departSpeed="0"'
         lines.append(
             f'  <trip id="{trip.name}" type="{kind}" depart="{trip.due_s:.1f}" from="{trip.origin}" to="{door_edge}"'
-            f'{place}><stop parkingArea="{trip.site}" duration="{trip.stay_s:.0f}"/></trip>'
+            f'{place}><stop parkingArea="{trip.lot}" duration="{trip.stay_s:.0f}"/></trip>'
         )
     return "\n".join([*lines, "</routes>", ""])
 
@@ -95,13 +95,13 @@ def _stay_s(chance: random.Random, mean_s: float) -> float:
     return chance.lognormvariate(math.log(mean_s) - STAY_SPREAD**2 / 2, STAY_SPREAD)
 
 
-def _early(chance: random.Random, site: Site) -> Iterator[Trip]:
-    for number in range(round(site.spaces * site.at_start)):
+def _early(chance: random.Random, lot: TownLot) -> Iterator[Trip]:
+    for number in range(round(lot.spaces * lot.at_start)):
         # Of those who are there at an instant, long stays are seen more often, and each is somewhere within.
-        mean_s = MEAN_STAY_S if site is HOSPITAL else OWN_STAY_S
+        mean_s = MEAN_STAY_S if lot is HOSPITAL else OWN_STAY_S
         whole_s = chance.lognormvariate(math.log(mean_s) + STAY_SPREAD**2 / 2, STAY_SPREAD)
         left_s = max(60.0, whole_s * chance.random())
-        yield Trip(f"early-{site.name}-{number}", Kind.EARLY, 0.0, site.driveway, site.name, left_s)
+        yield Trip(f"early-{lot.name}-{number}", Kind.EARLY, 0.0, lot.driveway, lot.name, left_s)
 
 
 def _patients(chance: random.Random, origins: Sequence[str]) -> Iterator[Trip]:
@@ -117,12 +117,12 @@ def _patients(chance: random.Random, origins: Sequence[str]) -> Iterator[Trip]:
         number += 1
 
 
-def _own(chance: random.Random, site: Site, origins: Sequence[str]) -> Iterator[Trip]:
+def _own(chance: random.Random, lot: TownLot, origins: Sequence[str]) -> Iterator[Trip]:
     at_s, number = 0.0, 0
-    while site.own_per_h > 0:
-        at_s += chance.expovariate(site.own_per_h / 3600)
+    while lot.own_per_h > 0:
+        at_s += chance.expovariate(lot.own_per_h / 3600)
         if at_s >= (PEAK_H + LATE_H) * 3600:
             return
         origin, stay_s = chance.choice(origins), _stay_s(chance, OWN_STAY_S)
-        yield Trip(f"own-{site.name}-{number}", Kind.OWN, at_s, origin, site.name, stay_s)
+        yield Trip(f"own-{lot.name}-{number}", Kind.OWN, at_s, origin, lot.name, stay_s)
         number += 1

@@ -11,9 +11,9 @@ from services.local.evaluate.traffic.journeys import QUEUE_EVERY_S, Happened, Jo
 from services.local.evaluate.traffic.measures import WALKS_S
 from services.local.evaluate.traffic.policies import Policy
 from services.local.evaluate.traffic.steering import REPORT_EVERY_S, Steering
-from services.local.evaluate.traffic.town import HOSPITAL, SITES, on_earth
+from services.local.evaluate.traffic.town import HOSPITAL, LOTS, on_earth
 
-_SPACES = {site.name: site.spaces for site in SITES}
+_SPACES = {lot.name: lot.spaces for lot in LOTS}
 _STANDING_M_S = 0.1
 _DRIVEWAY_HOLDS = 9
 """Cars that stand on the hospital's driveway; more than these queue in the street."""
@@ -36,7 +36,7 @@ class Simulation(Protocol):
         """Go on by one step."""
         ...
 
-    def spaces_taken(self, site: str) -> int:
+    def spaces_taken(self, lot: str) -> int:
         """Count the cars in a lot."""
         ...
 
@@ -52,7 +52,7 @@ class Simulation(Protocol):
         """Name the lot that a car drives to; None: it drives to none."""
         ...
 
-    def send(self, car: str, site: str) -> bool:
+    def send(self, car: str, lot: str) -> bool:
         """Have a car drive to another lot; False where no way leads there."""
         ...
 
@@ -92,7 +92,7 @@ class Run:
     def __post_init__(self) -> None:
         """Begin with nobody under way."""
         for trip in self.trips:
-            if trip.kind is Kind.EARLY and trip.site == HOSPITAL.name:
+            if trip.kind is Kind.EARLY and trip.lot == HOSPITAL.name:
                 self._paid_s[trip.name] = self._pays_s(trip, 0.0)
         self.trace = Trace({trip.name: Journey(trip) for trip in self.trips if trip.kind is not Kind.EARLY})
 
@@ -125,10 +125,10 @@ class Run:
         for car in happened.parked:
             journey = journeys.get(car)
             if journey is not None:
-                site, _ = self._on_driveway.pop(car, (journey.trip.site, 0.0))
-                journey.parked_s, journey.parked_at = now_s, site
+                lot, _ = self._on_driveway.pop(car, (journey.trip.lot, 0.0))
+                journey.parked_s, journey.parked_at = now_s, lot
                 journey.driven_m = self._odometers.pop(car, 0.0)
-                if site == HOSPITAL.name:
+                if lot == HOSPITAL.name:
                     self._paid_s[car] = self._pays_s(journey.trip, now_s)
                 self._asking.pop(car, None)
         for car, seen in happened.moving.items():
@@ -140,13 +140,13 @@ class Run:
 
     def _note_driveway(self, car: str, seen: Moving, journey: Journey, now_s: float) -> None:
         was = self._on_driveway.get(car)
-        site = seen.road.removesuffix("_in") if seen.road.endswith("_in") else None
+        lot = seen.road.removesuffix("_in") if seen.road.endswith("_in") else None
         came_for = self._came_for(car, seen.road, journey)
-        if site is not None and was is None:
+        if lot is not None and was is None:
             # Who only turns round on a driveway does not come for a space.
-            if came_for == site:
-                self._on_driveway[car] = (site, now_s)
-        elif was is not None and site is None and not seen.road.startswith(":"):
+            if came_for == lot:
+                self._on_driveway[car] = (lot, now_s)
+        elif was is not None and lot is None and not seen.road.startswith(":"):
             journey.refused_at.append(was[0])
             del self._on_driveway[car]
 
@@ -154,7 +154,7 @@ class Run:
         """Give the lot for which a car came onto its road: a rerouter sends it on in the very step it comes there."""
         if car in self.steered:
             return self.simulation.bound_for(car) if road.endswith("_in") else None
-        last_road, bound, came_for = self._bound.get(car, ("", journey.trip.site, journey.trip.site))
+        last_road, bound, came_for = self._bound.get(car, ("", journey.trip.lot, journey.trip.lot))
         if last_road != road:
             came_for, bound = bound, self.simulation.bound_for(car) or bound
             self._bound[car] = (road, bound, came_for)
@@ -193,18 +193,18 @@ class Run:
         for car, asking in list(self._asking.items()):
             if now_s >= asking.not_before_s and self._odometers.get(car, 0.0) >= asking.at_odometer_m:
                 self._ask(car, asking, now_s)
-        for car, (site, since_s) in list(self._on_driveway.items()):
-            if site == HOSPITAL.name and self.policy.paid_ahead_s and now_s - since_s < PATIENCE_S:
+        for car, (lot, since_s) in list(self._on_driveway.items()):
+            if lot == HOSPITAL.name and self.policy.paid_ahead_s and now_s - since_s < PATIENCE_S:
                 continue  # the space is paid for: its car is about to leave
-            if car in self.steered and car in self._moving and self.simulation.spaces_taken(site) >= _SPACES[site]:
-                self._turn_from(car, site, now_s)
+            if car in self.steered and car in self._moving and self.simulation.spaces_taken(lot) >= _SPACES[lot]:
+                self._turn_from(car, lot, now_s)
 
     def _ask(self, car: str, asking: _Asking, now_s: float) -> None:
         if car not in self._moving or self._moving[car].road.startswith(":"):
             return  # not yet there, or on a junction, where no car can be given another way
         place = on_earth(*self.simulation.at(car))
-        site = self.steering.ask(car, place)
-        if site is None or not self._send(car, site):
+        lot = self.steering.ask(car, place)
+        if lot is None or not self._send(car, lot):
             asking.not_before_s = now_s + ASK_AGAIN_S
             return
         del self._asking[car]
@@ -215,21 +215,21 @@ class Run:
             self._odometers.pop(car, None)
             self._on_driveway.pop(car, None)
 
-    def _send(self, car: str, site: str) -> bool:
-        if site != self.simulation.bound_for(car) and not self.simulation.send(car, site):
+    def _send(self, car: str, lot: str) -> bool:
+        if lot != self.simulation.bound_for(car) and not self.simulation.send(car, lot):
             return False
-        self.trace.journeys[car].sent_to = site
+        self.trace.journeys[car].sent_to = lot
         self.trace.journeys[car].by_hold = True
         return True
 
-    def _turn_from(self, car: str, site: str, now_s: float) -> None:
+    def _turn_from(self, car: str, lot: str, now_s: float) -> None:
         """There is no space on arrival: ask for another, or, where none is left, look again in a while."""
         if self.trace.journeys[car].sent_to is None:
             asking = self._asking.setdefault(car, _Asking(0.0))
             if now_s >= asking.not_before_s:
                 self._ask(car, asking, now_s)
             return
-        if self.trace.journeys[car].sent_to != site or self._moving[car].road != f"{site}_in":
+        if self.trace.journeys[car].sent_to != lot or self._moving[car].road != f"{lot}_in":
             return  # it has its next space, and is about to turn
         other = self.steering.refused(car)
         if other is None or not self._send(car, other):
@@ -238,30 +238,30 @@ class Run:
 
     def _lose_patience(self, happened: Happened, now_s: float) -> None:
         """Turn away whom a barrier keeps out, and own customers who have waited long enough."""
-        for car, (site, since_s) in list(self._on_driveway.items()):
+        for car, (lot, since_s) in list(self._on_driveway.items()):
             if car in self.steered or car not in happened.moving:
                 continue
             own = self.trace.journeys[car].trip.kind is Kind.OWN
-            shut = self.policy.barriers and self._all_held(site)
+            shut = self.policy.barriers and self._all_held(lot)
             if own and (shut or now_s - since_s > PATIENCE_S):
                 self._turn_away(car)
-            elif shut and happened.moving[car].road == f"{site}_in":
-                self._send_on(car, site)
+            elif shut and happened.moving[car].road == f"{lot}_in":
+                self._send_on(car, lot)
 
-    def _send_on(self, car: str, site: str) -> None:
+    def _send_on(self, car: str, lot: str) -> None:
         """Send a patient without the app to the lot nearest to the door of which the signs show a space."""
         free = (name for name in WALKS_S if _SPACES[name] - self.simulation.spaces_taken(name) > self._held(name))
         other = min(free, key=WALKS_S.__getitem__, default=None)
         if other is not None:
             self.simulation.send(car, other)
-            self._bound[car] = (f"{site}_in", other, site)
+            self._bound[car] = (f"{lot}_in", other, lot)
 
-    def _all_held(self, site: str) -> bool:
-        free = _SPACES[site] - self.simulation.spaces_taken(site)
-        return 0 < free <= self._held(site)
+    def _all_held(self, lot: str) -> bool:
+        free = _SPACES[lot] - self.simulation.spaces_taken(lot)
+        return 0 < free <= self._held(lot)
 
-    def _held(self, site: str) -> int:
-        return self.steering.on_their_way(site)
+    def _held(self, lot: str) -> int:
+        return self.steering.on_their_way(lot)
 
     def _turn_away(self, car: str) -> None:
         self.trace.journeys[car].turned_away = True

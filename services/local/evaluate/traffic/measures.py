@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from bowei.domain.choosing import WALK_SPEED_M_S, walk_m
 from services.local.evaluate.traffic.demand import Kind
 from services.local.evaluate.traffic.journeys import QUEUE_EVERY_S, Journey, Trace
-from services.local.evaluate.traffic.town import DOOR, HOSPITAL, SITES, Site
+from services.local.evaluate.traffic.town import DOOR, HOSPITAL, LOTS, TownLot
 
 LONG_QUEUE = 10
 
@@ -54,12 +54,12 @@ class Measures:
     broken_promises: int
 
 
-def walk_s(site: Site) -> float:
+def walk_s(lot: TownLot) -> float:
     """Give the walk from a lot to the hospital's door."""
-    return walk_m(site.place, DOOR) / WALK_SPEED_M_S
+    return walk_m(lot.place, DOOR) / WALK_SPEED_M_S
 
 
-WALKS_S = {site.name: walk_s(site) for site in SITES}
+WALKS_S = {lot.name: walk_s(lot) for lot in LOTS}
 
 
 def ways_s(trace: Trace, kind: Kind) -> dict[str, float]:
@@ -137,7 +137,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def _counted(parked: Iterable[Journey]) -> dict[str, int]:
-    counts = {site.name: 0 for site in SITES}
+    counts = {lot.name: 0 for lot in LOTS}
     for one in parked:
         counts[one.parked_at or HOSPITAL.name] += 1
     return counts

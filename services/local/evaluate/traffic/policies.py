@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from services.local.evaluate.traffic.town import SITES
+from services.local.evaluate.traffic.town import LOTS
 
 PolicyName = Literal["room", "wait", "blind", "visible", "native", "ours"]
 Margin = int | Literal["law"]
@@ -96,13 +96,13 @@ def types_xml(weights: Weights) -> str:
     return f'  <vType id="steered"/>\n  <vType id="rerouted">{params}</vType>'
 
 
-def rerouters_xml(*, visible: bool, seen_on: Iterable[str], sites: Sequence[str] = ()) -> str:
+def rerouters_xml(*, visible: bool, seen_on: Iterable[str], lots: Sequence[str] = ()) -> str:
     """Give the rerouters: one at each lot's own driveway, and one on the edges from which counts are seen.
 
     Each names all lots, its own too, and only cars of the type `rerouted` heed it: own customers of a lot are not
     sent away.
     """
-    names = list(sites) or [site.name for site in SITES]
+    names = list(lots) or [lot.name for lot in LOTS]
     offers = "".join(f'<parkingAreaReroute id="{name}" visible="{str(visible).lower()}"/>' for name in names)
     edges = " ".join(seen_on)
     places = [(f"at_{name}", f"{name}_in") for name in names] + ([("signs", edges)] if edges else [])

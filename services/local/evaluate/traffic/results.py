@@ -20,10 +20,13 @@ from services.local.evaluate.traffic.town import PlainNetwork, parking_xml
 
 Line = Mapping[str, Any]
 
+_KEPT_AS = {"lot": "site"}
+"""What a trip's lot was called when the first runs were kept: a world's name is made of the old word still."""
+
 
 def world_of(network: PlainNetwork, trips: Iterable[Trip]) -> str:
     """Name the town and its people of one seed by what they are."""
-    people = json.dumps([asdict(trip) for trip in trips])
+    people = json.dumps([{_KEPT_AS.get(name, name): said for name, said in asdict(trip).items()} for trip in trips])
     drawn = network.nodes_xml + network.edges_xml + parking_xml() + people
     return hashlib.sha256(drawn.encode()).hexdigest()[:12]
 

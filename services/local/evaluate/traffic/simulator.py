@@ -84,9 +84,9 @@ class SumoSimulation:
                 libsumo.vehicle.unsubscribe(car)
         return Happened(departed, parked, left, moving)
 
-    def spaces_taken(self, site: str) -> int:
+    def spaces_taken(self, lot: str) -> int:
         """Count the cars in a lot."""
-        return int(libsumo.parkingarea.getVehicleCount(site))
+        return int(libsumo.parkingarea.getVehicleCount(lot))
 
     def to_gate_m(self, car: str) -> float:
         """Give the driving distance from a car to the hospital's gate, along its way."""
@@ -102,10 +102,10 @@ class SumoSimulation:
         stops = libsumo.vehicle.getStops(car, 1)
         return str(stops[0].stoppingPlaceID) if stops else None
 
-    def send(self, car: str, site: str) -> bool:
+    def send(self, car: str, lot: str) -> bool:
         """Have a car drive to another lot; False where no way leads there."""
         try:
-            libsumo.vehicle.rerouteParkingArea(car, site)
+            libsumo.vehicle.rerouteParkingArea(car, lot)
         except libsumo.TraCIException:
             return False
         return True

@@ -44,7 +44,7 @@ from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryR
 from bowei.records.reporting import Judged
 from bowei.roads.travel_times import TravelTimes
 from services.local.evaluate.traffic.policies import Margin, Policy
-from services.local.evaluate.traffic.town import DOOR, HOSPITAL, SITES, Site
+from services.local.evaluate.traffic.town import DOOR, HOSPITAL, LOTS, TownLot
 from services.routing.diverting import Ask, Diverting
 from services.routing.hints import Hints, Known
 from services.routing.measures import Measures
@@ -125,7 +125,7 @@ class Steering:
         self._records = InMemoryRecords(self._clock)
         self._journal = InMemoryReportJournal(self._records)
         self._foreseen: dict[LotId, Foreseen] = {}
-        self._restless = {site.name: Restlessness() for site in SITES}
+        self._restless = {lot.name: Restlessness() for lot in LOTS}
         self._feed_age = timedelta(seconds=policy.feed_age_s)
         self._under_way: deque[tuple[datetime, Mapping[str, int]]] = deque()
         self._wait(self._enrol(policy))
@@ -158,9 +158,9 @@ class Steering:
             counted_at, counts = self._under_way.popleft()
             self._wait(self._report(counted_at, counts))
 
-    def on_their_way(self, site: str) -> int:
+    def on_their_way(self, lot: str) -> int:
         """Count the holds on a lot whose cars are not there yet: what its barrier keeps free."""
-        return sum(kept.hold.state is HoldState.HELD for kept in self._records.holds_on(LotId(site)))
+        return sum(kept.hold.state is HoldState.HELD for kept in self._records.holds_on(LotId(lot)))
 
     def ask(self, car: str, place: Point) -> str | None:
         """Ask for a space, as a driver's app does; None: no lot has one that may be promised."""
@@ -213,11 +213,11 @@ class Steering:
 
     async def _enrol(self, policy: Policy) -> None:
         register = InMemoryRegister(self._records)
-        await register.put_lots([_lot(site) for site in SITES])
+        await register.put_lots([_lot(lot) for lot in LOTS])
         rules = _SURE if policy.sure else USUAL_RULES
         hospital = Hospital(_FIRST, _name("hospital"), LotId(HOSPITAL.name), DOOR, HOSPITAL.place, rules=rules)
         await register.put_hospitals([hospital])
-        await register.put_agreements([_agreement(site, policy.margin) for site in SITES])
+        await register.put_agreements([_agreement(lot, policy.margin) for lot in LOTS])
 
     async def _report(self, counted_at: datetime, counts: Mapping[str, int]) -> None:
         said = [
@@ -229,25 +229,25 @@ class Steering:
             for name, free in counts.items():
                 self._foreseen[LotId(name)] = self._restless[name].see(free + self._diverted_in(name, counted_at))
 
-    def _diverted_in(self, site: str, counted_at: datetime) -> int:
+    def _diverted_in(self, lot: str, counted_at: datetime) -> int:
         """Count the cars in a lot that came by a hold: known beforehand, so they are no restlessness of the lot."""
         return sum(
             kept.staying
             or (kept.hold.state is HoldState.ARRIVED and (kept.hold.arrived_at or counted_at) <= counted_at)
-            for kept in self._records.holds_on(LotId(site))
+            for kept in self._records.holds_on(LotId(lot))
         )
 
 
-def _agreement(site: Site, margin: Margin) -> Agreement:
+def _agreement(lot: TownLot, margin: Margin) -> Agreement:
     # A space that is paid for and not yet left is promised again while its car still stays: nothing bounds that but
     # the count.
-    window = LendingWindow(SpaceClass.STANDARD, 2 * site.spaces if site is HOSPITAL else site.spaces)
+    window = LendingWindow(SpaceClass.STANDARD, 2 * lot.spaces if lot is HOSPITAL else lot.spaces)
     # Where nobody comes but patients, there is nobody to keep a space for.
-    by_law = margin == "law" and site.own_per_h > 0
-    stated = margin if site.own_per_h and margin != "law" else 0
+    by_law = margin == "law" and lot.own_per_h > 0
+    stated = margin if lot.own_per_h and margin != "law" else 0
     return Agreement(
-        AgreementId(f"lends-{site.name}"),
-        LotId(site.name),
+        AgreementId(f"lends-{lot.name}"),
+        LotId(lot.name),
         _FIRST,
         (window,),
         margin=stated,
@@ -255,10 +255,10 @@ def _agreement(site: Site, margin: Margin) -> Agreement:
     )
 
 
-def _lot(site: Site) -> Lot:
-    kind = LotKind.HOSPITAL if site is HOSPITAL else LotKind.MALL
-    entrance = Entrance("main", _name("entrance"), site.place)
-    return Lot(LotId(site.name), kind, _name(site.name), _ZONE, site.spaces, site.place, (entrance,), synthetic=True)
+def _lot(lot: TownLot) -> Lot:
+    kind = LotKind.HOSPITAL if lot is HOSPITAL else LotKind.MALL
+    entrance = Entrance("main", _name("entrance"), lot.place)
+    return Lot(LotId(lot.name), kind, _name(lot.name), _ZONE, lot.spaces, lot.place, (entrance,), synthetic=True)
 
 
 def _name(text: str) -> Name:

@@ -33,7 +33,7 @@ HOSPITAL_DRIVEWAY_M = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class TownLot:
     """A lot of the town. `spaces` are the hospital's own, or those lent; own customers come for them too."""
 
     name: str
@@ -50,19 +50,19 @@ class Site:
         return f"{self.name}_in"
 
 
-HOSPITAL = Site("hospital", Point(30.2577, 120.1613), 127, at_start=0.85)
+HOSPITAL = TownLot("hospital", Point(30.2577, 120.1613), 127, at_start=0.85)
 LENDERS = (
-    Site("a", Point(30.2555, 120.1601), 40, own_per_h=20.0, at_start=0.5),
-    Site("b", Point(30.2594, 120.1582), 30, own_per_h=15.0, at_start=0.5),
-    Site("c", Point(30.2552, 120.1659), 30, own_per_h=15.0, at_start=0.5),
-    Site("d", Point(30.2640, 120.1615), 20),
-    Site("e", Point(30.2518, 120.1652), 20, own_per_h=6.0, at_start=0.3),
-    Site("f", Point(30.2667, 120.1575), 40),
-    Site("g", Point(30.2583, 120.1760), 60),
+    TownLot("a", Point(30.2555, 120.1601), 40, own_per_h=20.0, at_start=0.5),
+    TownLot("b", Point(30.2594, 120.1582), 30, own_per_h=15.0, at_start=0.5),
+    TownLot("c", Point(30.2552, 120.1659), 30, own_per_h=15.0, at_start=0.5),
+    TownLot("d", Point(30.2640, 120.1615), 20),
+    TownLot("e", Point(30.2518, 120.1652), 20, own_per_h=6.0, at_start=0.3),
+    TownLot("f", Point(30.2667, 120.1575), 40),
+    TownLot("g", Point(30.2583, 120.1760), 60),
 )
 """0.30 to 1.34 km from the door by air; their capacities and customers are invented, and tight on purpose."""
 
-SITES = (HOSPITAL, *LENDERS)
+LOTS = (HOSPITAL, *LENDERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ def read_streets(path: Path = STREETS) -> list[Street]:
     ]
 
 
-def plain_network(streets: Sequence[Street], sites: Sequence[Site] = SITES) -> PlainNetwork:
-    """Draw the streets, with a driveway for each site, as nodes and edges in plain XML."""
+def plain_network(streets: Sequence[Street], lots: Sequence[TownLot] = LOTS) -> PlainNetwork:
+    """Draw the streets, with a driveway for each lot, as nodes and edges in plain XML."""
     turnings: dict[str, Point] = {}
-    for site in sites:
-        streets, turnings[site.name] = _with_turning(streets, site.place)
+    for lot in lots:
+        streets, turnings[lot.name] = _with_turning(streets, lot.place)
     names = _names(streets)
     lit = _with_lights(streets)
     nodes = [
@@ -134,12 +134,12 @@ def plain_network(streets: Sequence[Street], sites: Sequence[Site] = SITES) -> P
                 edge = f"s{index}_{piece}{way}"
                 edges.append(_edge(edge, names[tail], names[head], lanes, limit_kmh, priority=int(street.drawn_kmh)))
                 starts.setdefault(names[tail], []).append(edge)
-    for site in sites:
-        turning = turnings[site.name]
-        nodes.append(_node(f"{site.name}_end", _end_of_driveway(site, turning, streets), "dead_end"))
-        corner, back = names[turning], f"{site.name}_end"
-        edges.append(_edge(site.driveway, corner, back, 1, 20.0, priority=1))
-        edges.append(_edge(f"{site.name}_out", back, corner, 1, 20.0, priority=1))
+    for lot in lots:
+        turning = turnings[lot.name]
+        nodes.append(_node(f"{lot.name}_end", _end_of_driveway(lot, turning, streets), "dead_end"))
+        corner, back = names[turning], f"{lot.name}_end"
+        edges.append(_edge(lot.driveway, corner, back, 1, 20.0, priority=1))
+        edges.append(_edge(f"{lot.name}_out", back, corner, 1, 20.0, priority=1))
     return PlainNetwork(
         "<nodes>\n" + "\n".join(nodes) + "\n</nodes>\n",
         "<edges>\n" + "\n".join(edges) + "\n</edges>\n",
@@ -148,15 +148,15 @@ def plain_network(streets: Sequence[Street], sites: Sequence[Site] = SITES) -> P
     )
 
 
-def parking_xml(sites: Sequence[Site] = SITES, *, hospital_spaces: int | None = None, reservable: bool = False) -> str:
+def parking_xml(lots: Sequence[TownLot] = LOTS, *, hospital_spaces: int | None = None, reservable: bool = False) -> str:
     """Give the car parks at the ends of the driveways. `reservable`: by the simulator's own reservation."""
     lines = ["<additional>"]
-    for site in sites:
-        at_m = (HOSPITAL_DRIVEWAY_M if site is HOSPITAL else DRIVEWAY_M) - 30.0
-        spaces = hospital_spaces if site is HOSPITAL and hospital_spaces is not None else site.spaces
+    for lot in lots:
+        at_m = (HOSPITAL_DRIVEWAY_M if lot is HOSPITAL else DRIVEWAY_M) - 30.0
+        spaces = hospital_spaces if lot is HOSPITAL and hospital_spaces is not None else lot.spaces
         native = ' reservable="true"' if reservable else ""
         lines.append(
-            f'  <parkingArea id="{site.name}" lane="{site.name}_in_0" startPos="{at_m:.1f}" endPos="{at_m + 20:.1f}"'
+            f'  <parkingArea id="{lot.name}" lane="{lot.name}_in_0" startPos="{at_m:.1f}" endPos="{at_m + 20:.1f}"'
             f' roadsideCapacity="{spaces}" friendlyPos="true"{native}/>'
         )
     return "\n".join([*lines, "</additional>", ""])
@@ -204,9 +204,9 @@ def _with_lights(streets: Sequence[Street]) -> set[Point]:
     return {place for place in arms if mains[place] >= 2 and arms[place] >= 3}
 
 
-def _end_of_driveway(site: Site, turning: Point, streets: Sequence[Street]) -> tuple[float, float]:
+def _end_of_driveway(lot: TownLot, turning: Point, streets: Sequence[Street]) -> tuple[float, float]:
     """Lead the driveway away from its street at a right angle."""
-    length = HOSPITAL_DRIVEWAY_M if site.name == HOSPITAL.name else DRIVEWAY_M
+    length = HOSPITAL_DRIVEWAY_M if lot.name == HOSPITAL.name else DRIVEWAY_M
     street = next(one for one in streets if turning in one.places)
     at = street.places.index(turning)
     (ax, ay), (bx, by) = on_plane(street.places[at - 1]), on_plane(street.places[at + 1])
