@@ -1,11 +1,8 @@
 """What a run of the traffic evaluation says in numbers."""
 
-import math
-
 import pytest
 
 from bowei.domain.places import distance_m
-from services.local.evaluate.traffic.comparing import estimate
 from services.local.evaluate.traffic.demand import Kind
 from services.local.evaluate.traffic.journeys import Journey, Trace
 from services.local.evaluate.traffic.measures import WALKS_S, Measures, measure, quantile, ways_s
@@ -92,12 +89,3 @@ def test_a_quantile_is_a_value_that_occurred() -> None:
     """Of twenty values, the 95th percentile is the nineteenth."""
     assert quantile([float(n) for n in range(1, 21)], 0.95) == 19.0
     assert quantile([3.0], 0.5) == 3.0
-
-
-def test_an_interval_is_students_over_seeds() -> None:
-    """Five seeds have four degrees of freedom: 2.776 standard errors; one seed has no interval."""
-    found = estimate([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert found.mean == 3.0
-    assert found.half == pytest.approx(2.776 * math.sqrt(2.5 / 5), rel=1e-3)
-    assert math.isnan(estimate([7.0]).half)
-    assert estimate([7.0]).text() == "7"

@@ -13,7 +13,7 @@ from services.local.evaluate.traffic.experiments import OPERATING, VISIBLE, all_
 from services.local.evaluate.traffic.journeys import Trace
 from services.local.evaluate.traffic.measures import Measures, measure
 from services.local.evaluate.traffic.policies import Policy
-from services.local.evaluate.traffic.report import rewrite
+from services.local.evaluate.traffic.report import write_tables
 from services.local.evaluate.traffic.results import Results, world_of
 from services.local.evaluate.traffic.town import plain_network, read_streets
 from tests.unit.traffic_made import patient
@@ -88,10 +88,10 @@ def test_every_policy_is_run_once_and_the_yardstick_first() -> None:
 
 
 def test_a_gain_is_paired_by_seed_and_old_worlds_are_left_out(tmp_path: Path) -> None:
-    """Every seed is 20 better than the same seed of the peer: a gain without doubt, however the seeds differ."""
+    """Every seed is a tenth better than the same seed of the peer: a gain without doubt, however the seeds differ."""
     file = tmp_path / "traffic.jsonl"
     _filled(file, VISIBLE, 200.0, 100.0, 300.0)
-    _filled(file, OPERATING, 180.0, 80.0, 280.0)
+    _filled(file, OPERATING, 180.0, 90.0, 270.0)
     Results(file).add(OPERATING, 1, "old", _measures(extra_mean_s=1.0), simulator="made", took_s=1.0)
     gain = _compared(file).better_by(OPERATING, VISIBLE, "extra_mean_s")
     assert gain.mean == pytest.approx(0.1)
@@ -127,13 +127,18 @@ def test_no_better_than_the_peer_is_a_mark_missed(tmp_path: Path) -> None:
 
 def test_a_page_keeps_its_words_and_gets_its_tables_anew(tmp_path: Path) -> None:
     """What is between the marks is replaced; a policy without runs has no row."""
-    file = tmp_path / "traffic.jsonl"
+    file, page = tmp_path / "traffic.jsonl", tmp_path / "page.md"
     _filled(file, VISIBLE, 200.0, 220.0)
-    page = "Words.\n\n<!-- table: main -->\nyesterday\n<!-- end -->\n\nMore words.\n"
-    written = rewrite(page, _compared(file))
-    assert written.startswith("Words.\n\n<!-- table: main -->\n\n| policy |")
-    assert written.endswith("<!-- end -->\n\nMore words.\n")
+    _filled(file, OPERATING, 180.0, 190.0)
+    names = [f"bowei evaluate traffic: {name}" for name in ("marks", "main", "front", "share", "troubles")]
+    marked = "".join(f"<!-- {name} -->\nyesterday\n<!-- end of {name} -->\n\n" for name in names)
+    page.write_text(f"Words.\n\n{marked}More words.\n", encoding="utf-8")
+    write_tables(page, _compared(file))
+    written = page.read_text(encoding="utf-8")
+    assert written.startswith("Words.\n\n<!-- bowei evaluate traffic: marks -->\n| mark |")
+    assert written.endswith("<!-- end of bowei evaluate traffic: troubles -->\n\nMore words.\n")
     assert "yesterday" not in written
     assert "| visible, tuned (2 of 5 seeds) | 210 ± 127 |" in written
     assert "native" not in written
-    assert rewrite(written, _compared(file)) == written
+    write_tables(page, _compared(file))
+    assert page.read_text(encoding="utf-8") == written

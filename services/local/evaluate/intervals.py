@@ -16,8 +16,12 @@ class Interval:
 
     def text(self, digits: int = 1, unit: str = "") -> str:
         """Write it as in tables, such as `9.6 ± 1.1`."""
-        half = f" ± {self.half:.{digits}f}" if np.isfinite(self.half) else ""
-        return f"{self.mean:.{digits}f}{half}{unit}"
+        half = f" ± {self.half:,.{digits}f}" if np.isfinite(self.half) else ""
+        return f"{self.mean:,.{digits}f}{half}{unit}"
+
+    def times(self, factor: float) -> "Interval":
+        """Give the same in another unit, such as percent."""
+        return Interval(factor * self.mean, factor * self.half)
 
 
 def interval(values: Sequence[float]) -> Interval:

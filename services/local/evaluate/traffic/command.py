@@ -19,7 +19,7 @@ from services.local.evaluate.traffic.experiments import NATIVE, OPERATING, ROOM,
 from services.local.evaluate.traffic.journeys import Trace
 from services.local.evaluate.traffic.measures import measure, ways_s
 from services.local.evaluate.traffic.policies import Policy
-from services.local.evaluate.traffic.report import draw_front, rewrite
+from services.local.evaluate.traffic.report import draw_front, write_tables
 from services.local.evaluate.traffic.results import Results, world_of
 from services.local.evaluate.traffic.running import Town, build_town, simulate
 from services.local.evaluate.traffic.town import STREETS, plain_network, read_streets
@@ -62,7 +62,7 @@ def report_traffic(options: TrafficOptions, page: Path) -> int:
     plain = plain_network(read_streets())
     worlds = {seed: world_of(plain, draw_trips(seed, plain)) for seed in options.seeds}
     compared = Compared(Results(options.results).lines, worlds)
-    page.write_text(rewrite(page.read_text(encoding="utf-8"), compared), encoding="utf-8")
+    write_tables(page, compared)
     draw_front(compared, page.with_name(f"{page.stem}-front.svg"))
     return 0
 

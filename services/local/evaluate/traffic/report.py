@@ -1,12 +1,14 @@
 """The page docs/evaluation-traffic.md: its words are kept by hand, its tables and its plot come from the results.
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what is between them is written anew.
+A table stands between `<!-- bowei evaluate traffic: NAME -->` and `<!-- end of … -->`, and is written anew.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from services.local.evaluate.pages import put
 from services.local.evaluate.traffic.comparing import Compared, marks
 from services.local.evaluate.traffic.experiments import (
     BLIND,
@@ -27,20 +29,18 @@ from services.local.evaluate.traffic.experiments import (
 )
 from services.local.evaluate.traffic.policies import Margin, Policy
 
-_BLOCK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-
 _COLUMNS: Sequence[tuple[str, Callable[[Compared, Policy], str]]] = (
-    ("extra, mean s", lambda all_, one: all_.mean(one, "extra_mean_s").text()),
-    ("p50", lambda all_, one: all_.mean(one, "extra_p50_s").text()),
-    ("p95", lambda all_, one: all_.mean(one, "extra_p95_s").text()),
+    ("extra, mean s", lambda all_, one: all_.mean(one, "extra_mean_s").text(0)),
+    ("p50", lambda all_, one: all_.mean(one, "extra_p50_s").text(0)),
+    ("p95", lambda all_, one: all_.mean(one, "extra_p95_s").text(0)),
     ("queue, mean / most", lambda all_, one: f"{all_.mean(one, 'queue_mean').text(1)} / {_most(all_, one)}"),
-    ("diverted", lambda all_, one: all_.mean(one, "diverted").text()),
+    ("diverted", lambda all_, one: all_.mean(one, "diverted").text(0)),
     ("refused", lambda all_, one: f"{all_.mean(one, 'refused').text(1)} ({_percent(all_, one, 'refused_share')})"),
     ("holds kept", lambda all_, one: f"{all_.mean(one, 'kept_share').mean:.1%}" if one.name == "ours" else "–"),
-    ("never parked", lambda all_, one: all_.mean(one, "never_parked").text()),
+    ("never parked", lambda all_, one: all_.mean(one, "never_parked").text(0)),
     ("km", lambda all_, one: all_.mean(one, "km").text(2)),
-    ("walk s", lambda all_, one: all_.mean(one, "walk_s").text()),
-    ("own customers' delay s", lambda all_, one: all_.mean(one, "own_delay_s").text()),
+    ("walk s", lambda all_, one: all_.mean(one, "walk_s").text(0)),
+    ("own customers' delay s", lambda all_, one: all_.mean(one, "own_delay_s").text(0)),
     ("own turned away", lambda all_, one: all_.mean(one, "own_turned_away").text(1)),
 )
 
@@ -53,16 +53,21 @@ _PANELS = (
 )
 
 
-def rewrite(page: str, compared: Compared) -> str:
-    """Write the page's tables anew."""
+def write_tables(page: Path, compared: Compared) -> None:
+    """Write the page's tables anew.
+
+    Raises:
+        ValueError: the page has no marks for one of them.
+    """
     tables: Mapping[str, Callable[[Compared], str]] = {
+        "marks": _marks,
         "main": _main,
         "front": _front,
         "share": _shares,
         "troubles": _troubles,
-        "marks": _marks,
     }
-    return _BLOCK.sub(lambda found: f"{found[1]}\n{tables[found[2]](compared)}\n{found[3]}", page)
+    for name, table in tables.items():
+        put(page, f"bowei evaluate traffic: {name}", table(compared))
 
 
 def draw_front(compared: Compared, path: Path) -> None:
@@ -81,7 +86,7 @@ def draw_front(compared: Compared, path: Path) -> None:
                 panel.errorbar(
                     [one.decide_m for one in points],
                     [one.mean * scale for one in found],
-                    [one.half * scale for one in found],
+                    [one.half * scale if np.isfinite(one.half) else 0 for one in found],
                     marker="o",
                     markersize=3,
                     capsize=2,
