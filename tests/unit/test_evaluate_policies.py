@@ -187,6 +187,7 @@ def test_the_command_keeps_its_runs_and_writes_its_page(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["evaluate", "policies", *options])
     assert done.exit_code == 0
     assert page.read_text().count("| **ours: displacement prices** |") == 2
+    assert page.read_text().count("| nearest with holds (greedy), lots looked at every 60 min |") == 1
     assert len(out.read_text().splitlines()) == 2 * (1 + len(ours.families())) + len(LOOSER_S)
 
 
