@@ -1,7 +1,7 @@
 """Server-sent events: what changed, as it changes, at most five frames a second for each client.
 
     event: snapshot   first: all that was asked for, or only what changed since Last-Event-ID where that is known
-    event: lot        a lot changed          event: gate    a gate's sign changed
+    event: lot        a lot changed          event: gate    what a gate shows changed
     event: status     contact with the live state was lost for long, or is back
 
 What changes between two frames is sent once, as it is then, so a slow client gets fewer frames, never old ones. The

@@ -99,7 +99,7 @@ class Measures:
             registry=registry,
         )
         self._signs = Counter(
-            "bowei_ingest_signs_total",
+            "bowei_ingest_link_signs_total",
             "How many heartbeats, losses and returns of links came in?",
             ("sign",),
             registry=registry,

@@ -131,7 +131,7 @@ async def test_a_heartbeat_is_a_sign_of_the_lot_s_life() -> None:
     async with ingest(citybrain=True) as world:
         beat = {"parkingCode": "330106", "uploadTime": written(NOW)}
         assert (await world.upload("/tcjg/api/uploadHeartbeat", beat))["resultCode"] == 200
-        assert await world.metric('bowei_ingest_signs_total{sign="heartbeat"}') == 1
+        assert await world.metric('bowei_ingest_link_signs_total{sign="heartbeat"}') == 1
 
 
 @pytest.mark.parametrize("off_s", [-60, 60])

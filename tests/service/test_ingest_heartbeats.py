@@ -14,7 +14,7 @@ async def _beat(world: IngestWorld, *items: object, key: str = KEY) -> list[tupl
 
 
 async def _counted(world: IngestWorld, sign: Sign) -> float:
-    return await world.metric(f'bowei_ingest_signs_total{{sign="{sign}"}}')
+    return await world.metric(f'bowei_ingest_link_signs_total{{sign="{sign}"}}')
 
 
 async def test_a_lot_and_a_whole_link_show_life() -> None:

@@ -124,7 +124,7 @@ async def test_what_did_not_change_is_asked_for_once_and_is_a_sign_of_life() -> 
         assert await one.result() == "unchanged"
         assert one.server.asked[1].headers["if-none-match"] == '"v1"'
         assert one.world.everything_kept() == kept
-        assert await one.world.metric('bowei_ingest_signs_total{sign="heartbeat"}') == 2
+        assert await one.world.metric('bowei_ingest_link_signs_total{sign="heartbeat"}') == 2
         heard = await one.world.metric('bowei_ingest_source_last_heard_timestamp_seconds{source="malls"}')
         assert heard == one.world.clock.now().timestamp()
 

@@ -61,7 +61,7 @@ async def _shows(city: MqttCity, free: int) -> bool:
 
 
 async def _signs(city: MqttCity, sign: str, count: int) -> bool:
-    return await city.metric(f'bowei_ingest_signs_total{{sign="{sign}"}}') == count
+    return await city.metric(f'bowei_ingest_link_signs_total{{sign="{sign}"}}') == count
 
 
 async def test_what_was_retained_is_taken_with_its_own_time(city: MqttCity, broker: Broker) -> None:
