@@ -1,1 +1,6 @@
-"""Other designs, written as well as their authors would, to be measured beside ours."""
+"""Other designs, written as well as their authors would, to be measured beside ours.
+
+one_transaction   holds as most booking servers place them: a transaction each
+bare_batches      the ceiling of recording            bare_stream   the ceiling of showing
+parking_policies  other ways to send drivers to lots, for `bowei evaluate policies --peers`
+"""
