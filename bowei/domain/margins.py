@@ -15,6 +15,7 @@ all who stand before k.
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from statistics import NormalDist
 
