@@ -7,6 +7,8 @@ import uvloop
 
 from loadtests.account import Row, keep, show
 from loadtests.board import measure as measure_board
+from loadtests.decide import measure as measure_decide
+from loadtests.decide import measure_large as measure_decide_large
 from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
@@ -16,12 +18,14 @@ from loadtests.roads import measure as measure_roads
 BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "ledger": measure_ledger,
     "ranking": measure_ranking,
+    "decide": measure_decide,
+    "decide-large": measure_decide_large,
     "ingest": measure_ingest,
     "roads": measure_roads,
     "endurance": measure_endurance,
     "board": measure_board,
 }
-_ONLY_BY_NAME = frozenset({"endurance", "board"})
+_ONLY_BY_NAME = frozenset({"decide-large", "endurance", "board"})
 
 
 async def main(names: list[str]) -> None:

@@ -149,6 +149,19 @@ def free_port() -> int:
         return port
 
 
+async def listening(port: int) -> None:
+    """Wait until somebody listens on a port."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            writer.close()
+            return
+
+
 def _pid_of(program: bytes, folder: Path) -> int:
     """Find the server that works in `folder`, or was started from it."""
     own = os.fsencode(folder.name)

@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from loadtests.account import Row
-from loadtests.city import City, analyze, cpu_s, free_port, running_city, settled
+from loadtests.city import City, analyze, cpu_s, free_port, listening, running_city, settled
 from loadtests.driving import PER_REQUEST, Run, drive, in_ms, read_seen, refuse_late, run_module, watching
 from loadtests.sending import Lateness, Phase, quantile
 
@@ -168,20 +168,8 @@ async def _bare_server(city: City, frame_s: float) -> AsyncIterator[int]:
         sys.executable, "-m", "loadtests.peers.bare_stream", "serve", city.redis_url, str(port), str(frame_s)
     )
     try:
-        await _listening(port)
+        await listening(port)
         yield port
     finally:
         server.kill()
         await server.wait()
-
-
-async def _listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-                continue
-            writer.close()
-            return

@@ -7,7 +7,6 @@ names a folder that has them, seen from the Zhaohui hospital; else the demo's dr
 
 import gc
 import itertools
-import os
 import random
 import statistics
 import time
@@ -31,7 +30,6 @@ from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
 from bowei.domain.places import Point
 from bowei.domain.tariffs import Tariff
 from bowei.roads.approaches import Approaches
-from bowei.roads.building import build_road_file
 from bowei.roads.cch import CchTravelTimes
 from bowei.roads.dijkstra import DijkstraTravelTimes
 from bowei.roads.graph import RoadGraph
@@ -40,11 +38,9 @@ from bowei.roads.snapping import Snapper
 from bowei.roads.streets_geojson import load_streets
 from bowei.roads.travel_times import TravelTimes
 from loadtests.account import Row
+from loadtests.streets import road_file
 from services.routing.explaining import explain
 
-_RECORDED = Path("roads-hangzhou-core") / "hangzhou_core.osm.pbf"
-_DRAWN = Path(__file__).parents[1] / "services" / "local" / "scenes" / "hangzhou_streets.geojson"
-_ZHAOHUI, _FIRST_HOSPITAL = Point(30.28698, 120.16349), Point(30.2576, 120.1621)
 _NAME = Name("示例", "Example")
 _NINE = datetime(2026, 3, 2, 1, tzinfo=UTC)
 _LOTS, _CITY_LOTS = 30, 300
@@ -70,12 +66,9 @@ async def measure() -> list[Row]:
 
 
 def _roads() -> tuple[RoadGraph, Point, str]:
-    recorded = Path(os.environ.get("BOWEI_RECORDINGS", "")) / _RECORDED
-    if not recorded.is_file():
-        return load_streets(_DRAWN), _FIRST_HOSPITAL, "the demo's drawn streets"
     with TemporaryDirectory() as folder:
-        build_road_file(recorded, Path(folder) / "core.roads")
-        return load_graph(Path(folder) / "core.roads"), _ZHAOHUI, "Hangzhou's core"
+        path, door, roads = road_file(Path(folder))
+        return load_streets(path) if path.suffix == ".geojson" else load_graph(path), door, roads
 
 
 @dataclass
