@@ -76,14 +76,15 @@ class _Server:
         return asked
 
     async def saturate(self) -> None:
-        """Ask more and more until it, or the machine with it, no longer keeps up."""
-        per_s = _FIRST_PER_S
-        while True:
+        """Ask more and more until it, or the machine with it, twice does not keep up."""
+        per_s, failed = _FIRST_PER_S, 0
+        while failed < 2:
             asked = await self._ask(per_s, _STEP_S)
             self.saturated_per_s = max(self.saturated_per_s, asked.per_s)
             if asked.per_s < _KEEPS_UP * per_s:
-                return
-            per_s *= _STEP
+                failed += 1
+            else:
+                per_s, failed = per_s * _STEP, 0
 
 
 _RUNS = itertools.count()

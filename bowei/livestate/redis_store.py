@@ -60,6 +60,8 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         self._servers = servers
         self._whole: dict[str, str] = {}
         """For each mark, what it was when this process last knew the copy to be whole."""
+        self._directory: tuple[str, Directory] | None = None
+        """As it was read last, with its text: it is read again and again, and a large city's takes long to decode."""
         self._script_known = False
         """Whether whoever was asked last knew the script."""
 
@@ -155,8 +157,11 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         text = await self._ask(("GET", keys.DIRECTORY))
         if text is None:
             return None
-        document = _decode(str(text), _DirectoryDocument)
-        return Directory.of(document.version, document.lots, document.hospitals, document.agreements)
+        if self._directory is None or self._directory[0] != text:
+            document = _decode(str(text), _DirectoryDocument)
+            directory = Directory.of(document.version, document.lots, document.hospitals, document.agreements)
+            self._directory = str(text), directory
+        return self._directory[1]
 
     @override
     async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:

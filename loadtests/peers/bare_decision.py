@@ -25,9 +25,8 @@ SCHEMA = "CREATE TABLE IF NOT EXISTS peer_hold (LIKE bowei.hold INCLUDING ALL) W
 _INSERT = """
     INSERT INTO peer_hold (diversion_id, ordinal, driver_id, request_hash, hospital_id, lot_id, agreement_id,
                            space_class, state, placed_at, expires_at, answer)
-    SELECT id, 1, id, $2, 'hospital', 'lot-1', 'a-1', 'standard', 'held', now(), now() + interval '10 minutes',
-           $3::jsonb
-    FROM unnest($1::text[]) AS id
+    SELECT id, 1, id, $2, 'hospital', 'lot-1', 'a-1', 'standard', 'held', now(), now() + interval '10 minutes', answer
+    FROM unnest($1::text[], $3::jsonb[]) AS asked (id, answer)
 """
 _HASH = b"h" * 32
 
@@ -79,7 +78,7 @@ class Commits(Bytes):
             self._connection = await asyncpg.connect(self._url)
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            await self._connection.execute(_INSERT, [name for name, _ in batch], _HASH, self._kept)
+            await self._connection.execute(_INSERT, [name for name, _ in batch], _HASH, [self._kept] * len(batch))
             for _, done in batch:
                 done.set_result(None)
         self._writing = None

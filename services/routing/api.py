@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
 from bowei.domain.holds import HoldState
-from bowei.domain.lots import HospitalId
+from bowei.domain.lots import DriverId, HospitalId
 from bowei.domain.places import Point, to_wgs84
 from bowei.domain.plates import plate_hash
 from services.routing.diverting import Announced, Ask, Diversion
@@ -68,6 +68,15 @@ async def put_diversion(
     room, and nothing was kept: ask again when you like. `outcome: guided` means that nothing is held. With `announce`,
     `outcome: proceed` means that the hospital should have room on arrival: nothing is held, wait at `watch`.
     """
+    diversion = await divert(diversion_id, body, wired, driver_id)
+    if diversion.fresh:
+        response.status_code = status.HTTP_201_CREATED
+    response.headers["ETag"] = etag(diversion)
+    return _shown(diversion, wired)
+
+
+async def divert(diversion_id: str, body: DiversionIn, wired: Wiring, driver_id: DriverId) -> Diversion:
+    """Do what a driver asks for."""
     hashed = plate_hash(body.plate, wired.plate_key) if body.plate and wired.plate_key else None
     ask = Ask(
         diversion_id=diversion_id,
@@ -77,11 +86,7 @@ async def put_diversion(
         plate_hash=hashed,
         announced=body.announce,
     )
-    diversion = await wired.diverting.divert(ask, driver_id)
-    if diversion.fresh:
-        response.status_code = status.HTTP_201_CREATED
-    response.headers["ETag"] = _etag(diversion)
-    return _shown(diversion, wired)
+    return await wired.diverting.divert(ask, driver_id)
 
 
 def _announced(
@@ -122,8 +127,8 @@ async def get_diversion(
         with wired.stream_places.one_for(driver_id):
             diversion = await wired.streams.wait(diversion, driver_id, version_of(diversion), wait_s)
     if _knows(if_none_match, diversion):
-        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": _etag(diversion)})
-    response.headers["ETag"] = _etag(diversion)
+        return Response(status_code=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag(diversion)})
+    response.headers["ETag"] = etag(diversion)
     response.headers["Cache-Control"] = "no-store"
     return _shown(diversion, wired)
 
@@ -235,7 +240,8 @@ def _knows(if_none_match: str | None, diversion: Diversion) -> bool:
     return if_none_match is not None and f'"{version_of(diversion)}"' in if_none_match
 
 
-def _etag(diversion: Diversion) -> str:
+def etag(diversion: Diversion) -> str:
+    """Name how a diversion stands."""
     return f'W/"{version_of(diversion)}"'
 
 

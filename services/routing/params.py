@@ -12,6 +12,7 @@ from bowei.domain.places import Datum
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 Identifier = Annotated[str, StringConstraints(pattern=f"^{ID_FORM}$")]
+DIVERSION_ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._:-]{7,63}"
 DiversionId = Annotated[str, StringConstraints(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 
 Plate = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z一-鿿][0-9A-Za-z一-鿿· .-]{3,15}$")]

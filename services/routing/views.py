@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SkipValidation
 
 from bowei.domain.announcing import Expectation
 from bowei.domain.choosing import LotNow
@@ -121,7 +121,7 @@ class DiversionOut(BaseModel):
     lot: LotOut | None = None
     route: RouteOut | None = None
     nav: dict[str, str] | None = None
-    considered: list[dict[str, Any]]
+    considered: SkipValidation[list[dict[str, Any]]]
     text: TextOut
     why: TextOut = Field(description="Why this lot and not a nearer one; or why none.")
 
@@ -292,17 +292,9 @@ def _text(hold: Hold | None, lot: Lot | None) -> TextOut:
             zh=f"系统暂时无法保留车位。建议前往{lot.name.zh}，但车位未保留；稍后用同一编号重试即可保留。",
             en=f"No space can be held right now. Try {lot.name.en}: it is NOT held. Ask again with the same id.",
         )
-    until = _clock_text(hold.expires_at, lot.zone)
+    if hold.state is HoldState.HELD:
+        return _held_text(lot, _clock_text(hold.expires_at, lot.zone))
     by_state: dict[str, TextOut] = {
-        "held": TextOut(
-            zh=f"已在{lot.name.zh}为您保留车位，请于{until}前到达。",
-            en=f"A space is held for you at {lot.name.en} until {until}.",
-        )
-        if lot.barrier_link
-        else TextOut(
-            zh=f"已在{lot.name.zh}为您登记车位至{until}；该停车场道闸未联网，仅作引导，不保证有位。",
-            en=f"Noted for you until {until} at {lot.name.en}. Its barrier is not linked: guided, not guaranteed.",
-        ),
         "arrived": TextOut(zh=f"您已到达{lot.name.zh}。", en=f"You have arrived at {lot.name.en}."),
         "settled": TextOut(zh=f"您的车停在{lot.name.zh}。", en=f"Your car is parked at {lot.name.en}."),
         "released": TextOut(zh="车位保留已取消。", en="The hold was given up."),
@@ -315,6 +307,18 @@ def _text(hold: Hold | None, lot: Lot | None) -> TextOut:
         ),
     }
     return by_state[str(hold.state)]
+
+
+def _held_text(lot: Lot, until: str) -> TextOut:
+    if lot.barrier_link:
+        return TextOut(
+            zh=f"已在{lot.name.zh}为您保留车位，请于{until}前到达。",
+            en=f"A space is held for you at {lot.name.en} until {until}.",
+        )
+    return TextOut(
+        zh=f"已在{lot.name.zh}为您登记车位至{until}；该停车场道闸未联网，仅作引导，不保证有位。",
+        en=f"Noted for you until {until} at {lot.name.en}. Its barrier is not linked: guided, not guaranteed.",
+    )
 
 
 def _clock_text(at: datetime, zone: ZoneInfo) -> str:

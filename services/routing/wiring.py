@@ -1,4 +1,7 @@
-"""The collaborators that routing's endpoints receive."""
+"""The collaborators that routing's endpoints receive.
+
+What gives them is async though it waits for nothing: FastAPI takes the rest to a thread, and back, for each request.
+"""
 
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -38,7 +41,7 @@ class Wiring:
     pages_url: str | None
 
 
-def wiring(request: Request) -> Wiring:
+async def wiring(request: Request) -> Wiring:
     """Give the app's collaborators.
 
     Raises:
@@ -53,7 +56,7 @@ def wiring(request: Request) -> Wiring:
 Wired = Annotated[Wiring, Depends(wiring)]
 
 
-def driver(wired: Wired, authorization: Annotated[str | None, Header()] = None) -> DriverId:
+async def driver(wired: Wired, authorization: Annotated[str | None, Header()] = None) -> DriverId:
     """Give the driver that the request's token names.
 
     Raises:
@@ -67,7 +70,7 @@ def driver(wired: Wired, authorization: Annotated[str | None, Header()] = None) 
 Driver = Annotated[DriverId, Depends(driver)]
 
 
-def newcomer(wired: Wired, request: Request) -> None:
+async def newcomer(wired: Wired, request: Request) -> None:
     """Let pass who wants to become a driver.
 
     Raises:
