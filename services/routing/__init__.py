@@ -9,6 +9,7 @@ Promise   nobody is told "held" before the ledger's commit; the same id gets the
           driver is still guided, and told plainly that nothing is held; nobody loses a space before another is held
 
     api        HTTP in, HTTP out: drivers                    gates_api   of gates, with slips    lots_api  of lots
+    direct     the hot address, in front of FastAPI
     params, views, lots_bodies   bodies of requests          wording     what drivers are told in words
     diverting  the use case: choose, hold, replace           hints       what is known of lots now, from where
     ranking    which lot is the right one                    explaining  how the lots were looked at, kept and shown

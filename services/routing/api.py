@@ -89,7 +89,7 @@ async def divert(diversion_id: str, body: DiversionIn, wired: Wiring, driver_id:
     return await wired.diverting.divert(ask, driver_id)
 
 
-def _announced(
+async def _announced(
     hospital_id: Annotated[Identifier | None, Query(description="Of an announced driver, with arrives_at.")] = None,
     arrives_at: Annotated[AwareDatetime | None, Query(description="As in `expected`.")] = None,
 ) -> Announced | None:

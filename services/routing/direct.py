@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bowei.domain.problems import Refused
 from bowei.observability.problems import refuse
-from services.routing.api import divert
+from services.routing.api import divert, etag
 from services.routing.params import DIVERSION_ID_FORM, DiversionIn
 from services.routing.views import written
 from services.routing.wiring import driver, wiring
@@ -76,7 +76,10 @@ async def _answer(request: Request, diversion_id: str, body: DiversionIn) -> Res
     driver_id = await driver(wired, request.headers.get("authorization"))
     diversion = await divert(diversion_id, body, wired, driver_id)
     return Response(
-        written(diversion, wired.clock.now()), 201 if diversion.fresh else 200, media_type="application/json"
+        written(diversion, wired.clock.now()),
+        201 if diversion.fresh else 200,
+        {"ETag": etag(diversion)},
+        media_type="application/json",
     )
 
 

@@ -123,7 +123,7 @@ class Follower:
         self._roads_version = conditions.version
 
     async def _housekeep(self) -> None:
-        """Sweep and check at their own pace: a busy ledger wakes the follower a hundred times a second."""
+        """Sweep and check at their own pace: a busy ledger wakes the follower twenty times a second."""
         if time.monotonic() - self._swept_at >= _SWEEP_EVERY_S:
             swept = await self._book.sweep()
             self._swept_at = time.monotonic()
