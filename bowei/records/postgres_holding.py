@@ -1,5 +1,6 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from bowei.records.holding import (
 
 _Answer = TypeVar("_Answer")
 _MOST_SWEPT_LOTS = 500
+_READ_AT_ONCE = 500
 _PATIENCE_S = 3.0
 _COMMIT_TIMEOUT_S = 4.0
 
@@ -259,7 +261,11 @@ class PostgresHoldBook(HoldBook):
                 rows = await connection.fetch(
                     "SELECT * FROM bowei.promised_since($1::bigint::text::xid8)", cursor, timeout=_COMMIT_TIMEOUT_S
                 )
-        return PromiseChanges({LotId(row["lot_id"]): _promise(row) for row in rows}, int(horizon))
+        promises: dict[LotId, LotPromise] = {}
+        for first in range(0, len(rows), _READ_AT_ONCE):
+            promises |= {LotId(row["lot_id"]): _promise(row) for row in rows[first : first + _READ_AT_ONCE]}
+            await asyncio.sleep(0)  # let drivers be answered between: all of a large city take a third of a second
+        return PromiseChanges(promises, int(horizon))
 
     @override
     async def broken_promises(self) -> Sequence[tuple[str, str]]:
