@@ -6,7 +6,8 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, Field, SkipValidation
+import msgspec
+from pydantic import BaseModel, Field
 
 from bowei.domain.announcing import Expectation
 from bowei.domain.choosing import LotNow
@@ -19,6 +20,8 @@ from services.routing import wording
 from services.routing.diverting import Diversion
 from services.routing.explaining import considered_lot, considered_lots
 from services.routing.reasons import why
+
+_NOTHING_CONSIDERED = '"considered":[]'
 
 
 class TextOut(BaseModel):
@@ -121,7 +124,7 @@ class DiversionOut(BaseModel):
     lot: LotOut | None = None
     route: RouteOut | None = None
     nav: dict[str, str] | None = None
-    considered: SkipValidation[list[dict[str, Any]]]
+    considered: list[dict[str, Any]]
     text: TextOut
     why: TextOut = Field(description="Why this lot and not a nearer one; or why none.")
 
@@ -161,11 +164,12 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
         outcome=_outcome(diversion),
         hospital_id=diversion.hospital_id,
         asked_at=str(answer.get("asked_at", "")),
-        considered=considered_lots(answer, diversion.chosen),
+        considered=[],
         text=_text(hold, lot),
         why=_name(why(answer, diversion.chosen, diversion.known.directory)),
         hold=None if hold is None else _hold_out(hold),
     )
+    shown.considered = considered_lots(answer, diversion.chosen)  # ours, so there is nothing to check
     if hold is not None and answer is diversion.decision.answer:
         _show_life(shown, diversion, lot)
     if lot is None or diversion.chosen is None:
@@ -182,7 +186,11 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
 
 def written(diversion: Diversion, now: datetime) -> str:
     """Write a diversion as it is answered, for a stream."""
-    return diversion_out(diversion, now).model_dump_json(exclude_none=True, by_alias=True)
+    shown = diversion_out(diversion, now)
+    # Most of the answer is what was considered, of which pydantic knows nothing: that is written by what knows JSON.
+    considered, shown.considered = shown.considered, []
+    rest = shown.model_dump_json(exclude_none=True, by_alias=True)
+    return rest.replace(_NOTHING_CONSIDERED, f'"considered":{msgspec.json.encode(considered).decode()}', 1)
 
 
 def _proceeding(diversion: Diversion, expected: Expectation, now: datetime) -> DiversionOut:
