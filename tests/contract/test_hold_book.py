@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bowei.domain.holds import HoldState
-from bowei.domain.lots import DriverId
+from bowei.domain.lots import DriverId, LotId
 from bowei.records.holding import Decision, Outcome
 from tests.contract.block import (
     FIRST,
@@ -18,6 +18,7 @@ from tests.contract.block import (
     OFFICE_FIRST,
     TEN_MINUTES,
     Block,
+    a_lot,
     a_request,
     drivers,
     on,
@@ -289,6 +290,13 @@ async def test_a_follower_that_takes_every_change_knows_what_is_promised(block: 
         known |= changes.promises
         cursor = changes.cursor
     assert known == (await block.book.promised(None)).promises
+
+
+async def test_a_follower_is_given_every_lot_of_a_city(block: Block) -> None:
+    """However many there are: they are read some at a time."""
+    many = {LotId(f"lot-{number}") for number in range(1_001)}
+    await block.register.put_lots([a_lot(lot_id, 10) for lot_id in sorted(many)])
+    assert set((await block.book.promised(None)).promises) == many | {"mall", "office", "own"}
 
 
 async def test_a_sweep_does_what_is_due_on_lots_that_nobody_asks_about(block: Block) -> None:
