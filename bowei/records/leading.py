@@ -25,6 +25,8 @@ class Post:
     lock_key: int | None
     name: str
     channel: str | None = None
+    gathered_s: float = 0.0
+    """How long news is gathered once there is some, where it costs less to be told of much at once."""
 
 
 class Leads(Protocol):
@@ -58,9 +60,10 @@ class HandsOutLead(Protocol):
 class Leading(Leads):
     """The right, held for as long as the connection lives."""
 
-    def __init__(self, connection: asyncpg.Connection, woken: asyncio.Event) -> None:
+    def __init__(self, connection: asyncpg.Connection, woken: asyncio.Event, gathered_s: float = 0.0) -> None:
         self._connection = connection
         self._woken = woken
+        self._gathered_s = gathered_s
 
     @override
     def lost(self) -> bool:
@@ -73,6 +76,8 @@ class Leading(Leads):
                 await self._woken.wait()
         except TimeoutError:
             await self._ask()
+        else:
+            await asyncio.sleep(self._gathered_s)
         self._woken.clear()
 
     async def _ask(self) -> None:
@@ -120,4 +125,4 @@ class Leadership(HandsOutLead):
             except BaseException:
                 connection.terminate()
                 raise
-        return Leading(connection, woken)
+        return Leading(connection, woken, self._post.gathered_s)
