@@ -34,7 +34,7 @@ _NAME = Name("示例停车场", "Example car park")
 _CAPACITY, _LENT = 3_000, 1_000
 """No lot fills while it is measured; what was held is released between the measurements."""
 _NEAR, _AROUND = 0.012, 0.2
-_AT_ONCE = 500
+_AT_ONCE, _REGISTERED_AT_ONCE = 500, 5_000
 _REPORT_EVERY_S = 15.0
 
 
@@ -108,8 +108,9 @@ async def running_hospital(lots: int) -> AsyncIterator[HospitalCity]:
 
 
 async def _furnish(register: PostgresRegister, where: Sequence[Point], door: Point) -> None:
-    lots = [_lot(number, place) for number, place in enumerate(where)]
-    await register.put_lots([*lots, _lot(len(lots), door)])
+    lots = [_lot(number, place) for number, place in enumerate([*where, door])]
+    for first in range(0, len(lots), _REGISTERED_AT_ONCE):
+        await register.put_lots(lots[first : first + _REGISTERED_AT_ONCE])
     await register.put_hospitals(
         [Hospital(HospitalId("hospital"), _NAME, lots[-1].lot_id, door, door, radius_m=10_000)]
     )

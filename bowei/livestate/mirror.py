@@ -90,7 +90,12 @@ class LiveMirror:
 
     def changed_since(self, serial: int) -> set[LotId]:
         """Give the lots that changed after `serial`; of a new directory all are."""
-        return {lot_id for lot_id, changed_at in self._changed_at.items() if changed_at > serial}
+        changed = set()
+        for lot_id in reversed(self._changed_at):  # the last to change comes last: a large city is not looked through
+            if self._changed_at[lot_id] <= serial:
+                break
+            changed.add(lot_id)
+        return changed
 
     async def wait_change(self, serial: int, timeout_s: float) -> bool:
         """Wait until something changes after `serial`; False where nothing did in time."""
@@ -204,7 +209,9 @@ class LiveMirror:
 
     def _note(self, lot_ids: Iterable[LotId]) -> None:
         self._serial += 1
-        self._changed_at.update(dict.fromkeys(lot_ids, self._serial))
+        for lot_id in lot_ids:
+            self._changed_at.pop(lot_id, None)
+            self._changed_at[lot_id] = self._serial
         self._changed.set()
         self._changed = asyncio.Event()
 
