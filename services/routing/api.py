@@ -30,13 +30,13 @@ GATES_IDS = "gate-"
 """How the ids begin that only a gate may begin a diversion with: a gate counts its cars, and ids are everybody's."""
 
 
-async def _not_a_gates_next(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> None:
+async def not_a_gates_next(diversion_id: OwnId, wired: Wired, driver_id: Driver) -> None:
     """Let no driver take an id that a gate will use. Raises Refused: unknown_diversion."""
     if diversion_id.startswith(GATES_IDS):
         await wired.diverting.find(diversion_id, driver_id)
 
 
-NotAGatesNext = Depends(_not_a_gates_next)
+NotAGatesNext = Depends(not_a_gates_next)
 
 
 @router.post(

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bowei.domain.problems import Refused
 from bowei.observability.problems import refuse
-from services.routing.api import divert, etag
+from services.routing.api import divert, etag, not_a_gates_next
 from services.routing.params import DIVERSION_ID_FORM, DiversionIn
 from services.routing.views import written
 from services.routing.wiring import driver, wiring
@@ -72,8 +72,10 @@ class Direct:
 
 
 async def _answer(request: Request, diversion_id: str, body: DiversionIn) -> Response:
+    """Do what FastAPI does for `put_diversion`, its dependencies included; a test holds the two together."""
     wired = await wiring(request)
     driver_id = await driver(wired, request.headers.get("authorization"))
+    await not_a_gates_next(diversion_id, wired, driver_id)
     diversion = await divert(diversion_id, body, wired, driver_id)
     return Response(
         written(diversion, wired.clock.now()),

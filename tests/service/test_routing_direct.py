@@ -97,6 +97,8 @@ def asks() -> Iterator[Ask]:
     yield Ask("another-trip", driver=50)
     yield Ask("a-given-up-trip", "", 52, method="DELETE")
     yield Ask("a-given-up-trip", driver=52)
+    yield Ask("gate-1-0002", driver=53)
+    yield Ask("gateway-0001", driver=53)
     yield Ask("nobodys-trip", driver=None)
     for said in ("", "Bearer", "Bearer ", "Basic x", "Bearer forged", f"bearer  {TOKENS[53]}", "Bearer " + "x" * 600):
         yield Ask("somebodys-trip", driver=None, headers={"Authorization": said})
