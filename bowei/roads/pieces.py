@@ -1,7 +1,7 @@
 """Pieces of road or footway, and which of them lies beside a place.
 
-The tree holds the middles of the pieces. No piece is longer than twice the longest half, so the nearest piece's middle
-is hardly farther than the piece itself: a few middles are looked at, and more until none beyond can win.
+The tree holds the middles of parts of pieces, none longer than `STEP_M`, so the nearest piece's middle is hardly
+farther than the piece itself: a few middles are looked at, and more until none beyond can win.
 """
 
 import math
@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from bowei.domain.places import EARTH_RADIUS_M, Point, distance_m
 
 STEP_M = 50.0
-"""Longest piece when a network is drawn: what keeps the search for the nearest one short."""
+"""Longest part of a piece: what keeps the search for the nearest one short."""
 
 _FIRST_LOOK = 8
 _FURTHER_LOOK = 4
@@ -51,29 +51,38 @@ class Pieces:
         lon_b: NDArray[np.float64],
     ) -> None:
         self._ends = np.column_stack((lat_a, lon_a, lat_b, lon_b))
-        self._tree = cKDTree(_in_space((lat_a + lat_b) / 2, (lon_a + lon_b) / 2))
+        self._ends_of: list[tuple[float, float, float, float]] = list(map(tuple, self._ends.tolist()))
         north, east = lat_b - lat_a, (lon_b - lon_a) * np.cos(np.radians(lat_a))
-        self._half_m = float(np.hypot(north, east).max()) * _METRES_PER_DEGREE / 2 + 1.0
+        length_m = np.hypot(north, east) * _METRES_PER_DEGREE
+        parts = np.maximum(1, np.ceil(length_m / STEP_M)).astype(np.int64)
+        self._piece_of = np.repeat(np.arange(len(parts)), parts)
+        part = np.arange(len(self._piece_of)) - np.repeat(parts.cumsum() - parts, parts)
+        share = (part + 0.5) / parts[self._piece_of]
+        lat = lat_a[self._piece_of] + share * north[self._piece_of]
+        lon = lon_a[self._piece_of] + share * (lon_b - lon_a)[self._piece_of]
+        self._tree = cKDTree(_in_space(lat, lon))
+        self._half_m = float((length_m / parts).max()) / 2 + 1.0
 
     def nearest(self, place: Point, within_m: float, shut: NDArray[np.bool_] | None = None) -> Beside | None:
         """Give the nearest piece within `within_m`, or None; `shut` marks pieces that don't count."""
-        count = len(self._ends)
+        count = len(self._piece_of)
         looked = 0
         look = min(_FIRST_LOOK, count)
-        best: Beside | None = None
-        here = _in_space(np.float64(place.lat), np.float64(place.lon))
+        best = -1
+        best_m = within_m
+        here = _point_in_space(place)
         while True:
             far_m, found = self._tree.query(here, k=look, distance_upper_bound=within_m + self._half_m)
             far_m, found = np.atleast_1d(far_m), np.atleast_1d(found)
-            for piece in found[looked:].tolist():
-                if piece == count:  # nothing more is near enough
-                    return best
+            near = found[looked:]
+            near = near[near < count]  # what is not there has the number after the last
+            for piece in self._piece_of[near].tolist():
                 if shut is None or not shut[piece]:
-                    beside, _, _ = self._look(place, piece)
-                    if beside.away_m <= within_m and (best is None or beside.away_m < best.away_m):
-                        best = beside
-            if look == count or (best is not None and far_m[-1] - self._half_m > best.away_m):
-                return best
+                    away_m = self._away_m(place, piece)
+                    if away_m < best_m or (best < 0 and away_m == best_m):
+                        best, best_m = piece, away_m
+            if look == count or far_m[-1] - self._half_m > best_m:
+                return None if best < 0 else self._look(place, best)[0]
             looked, look = look, min(look * _FURTHER_LOOK, count)
 
     def nearest_along(self, places: Floats, headings: Floats, within_m: float, least_cos: float) -> NDArray[np.int64]:
@@ -83,11 +92,11 @@ class Pieces:
         of the greatest angle between the two. Of the `_LOOK_ALONG` nearest middles, so a place among more pieces than
         that may find none.
         """
-        look = min(_LOOK_ALONG, len(self._ends))
+        look = min(_LOOK_ALONG, len(self._piece_of))
         far_m, found = self._tree.query(
             _in_space(places[:, 0], places[:, 1]), k=[*range(1, look + 1)], distance_upper_bound=within_m + self._half_m
         )
-        pieces = np.where(np.isfinite(far_m), found, 0)
+        pieces = self._piece_of[np.where(np.isfinite(far_m), found, 0)]
         lat_a, lon_a, lat_b, lon_b = np.moveaxis(self._ends[pieces], -1, 0)
         lat, lon = places[:, :1], places[:, 1:]
         east = np.cos(np.radians(lat)) * _METRES_PER_DEGREE
@@ -113,8 +122,17 @@ class Pieces:
         length = math.hypot(dx, dy) or 1.0
         return beside, (dx / length, dy / length)
 
+    def _away_m(self, place: Point, piece: int) -> float:
+        lat_a, lon_a, lat_b, lon_b = self._ends_of[piece]
+        east = math.cos(math.radians(place.lat)) * _METRES_PER_DEGREE
+        ax, ay = (lon_a - place.lon) * east, (lat_a - place.lat) * _METRES_PER_DEGREE
+        dx, dy = (lon_b - lon_a) * east, (lat_b - lat_a) * _METRES_PER_DEGREE
+        square = dx * dx + dy * dy
+        share = 0.0 if square == 0 else min(1.0, max(0.0, -(ax * dx + ay * dy) / square))
+        return math.hypot(ax + share * dx, ay + share * dy)
+
     def _look(self, place: Point, piece: int) -> tuple[Beside, float, float]:
-        lat_a, lon_a, lat_b, lon_b = self._ends[piece].tolist()
+        lat_a, lon_a, lat_b, lon_b = self._ends_of[piece]
         east = math.cos(math.radians(place.lat)) * _METRES_PER_DEGREE
         ax, ay = (lon_a - place.lon) * east, (lat_a - place.lat) * _METRES_PER_DEGREE
         dx, dy = (lon_b - lon_a) * east, (lat_b - lat_a) * _METRES_PER_DEGREE
@@ -133,7 +151,13 @@ def in_between(a: Point, b: Point, step_m: float) -> tuple[list[Point], float]:
     return between, metres / steps
 
 
-def _in_space(lat: NDArray[np.float64] | np.float64, lon: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
+def _point_in_space(place: Point) -> tuple[float, float, float]:
+    lat, lon = math.radians(place.lat), math.radians(place.lon)
+    around = EARTH_RADIUS_M * math.cos(lat)
+    return around * math.cos(lon), around * math.sin(lon), EARTH_RADIUS_M * math.sin(lat)
+
+
+def _in_space(lat: Floats, lon: Floats) -> Floats:
     # Points in space, not degrees: the straight line orders places as the great circle does, anywhere on earth.
     lat, lon = np.radians(lat), np.radians(lon)
     around = EARTH_RADIUS_M * np.cos(lat)
