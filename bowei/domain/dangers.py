@@ -39,6 +39,9 @@ PATIENCE: Mapping[Danger, timedelta] = {
 }
 """How long a danger lasts at least before it counts; 0 where it is not named."""
 
+_UNSEEN_FOR = timedelta(seconds=30)
+"""No report at all: nothing is held on a lot that never reported, so it is not copied yet. The last one is trusted."""
+
 _FULL_FOR_GAPS = 2
 """A count below the holds stands for so many of the lot's usual gaps: cars that are counted before they are noted as
 arrived look the same for one of them."""
@@ -74,4 +77,6 @@ def patience_with(danger: Danger, report: Report | None) -> timedelta:
     patience = PATIENCE.get(danger, timedelta())
     if danger is Danger.FULL and report is not None:
         return max(patience, _FULL_FOR_GAPS * report.usual_gap)
+    if danger is Danger.FEED_LOST and report is None:
+        return _UNSEEN_FOR
     return patience

@@ -68,3 +68,10 @@ def test_a_lot_that_reports_seldom_is_given_longer_to_correct_itself() -> None:
     assert patience_with(Danger.FULL, slow) == timedelta(minutes=10)
     assert patience_with(Danger.DOUBTED, slow) == timedelta(minutes=1)
     assert patience_with(Danger.CLOSED, quick) == patience_with(Danger.FULL, None) - timedelta(minutes=2)
+
+
+def test_a_report_that_is_not_copied_yet_is_waited_for() -> None:
+    """Right after a start or an emptied live state no lot has a report: half a minute of that is nobody's danger."""
+    quick = _now().report
+    assert patience_with(Danger.FEED_LOST, None) == timedelta(seconds=30)
+    assert patience_with(Danger.FEED_LOST, quick) == timedelta()
