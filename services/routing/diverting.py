@@ -289,8 +289,11 @@ class Diverting:
         now = self._clock.now()
         refused_lots = [*found.answer.get("refused_lots", ()), found.hold.lot_id]
         here = entrance_of(known, found.hold.lot_id) or hospital.gate
-        ranked = without(refused_lots, self._ranking.rank(known, hospital, here, need, now))
+        left_lots = found.answer.get("left_lots", ())
+        ranked = without([*left_lots, *refused_lots], self._ranking.rank(known, hospital, here, need, now))
         answer = {**explain(ranked, need, now, by=self._ranking.by), "refused_lots": refused_lots}
+        if left_lots:
+            answer["left_lots"] = list(left_lots)
         decision = await self._book.replace(
             diversion_id,
             driver_id,

@@ -165,6 +165,27 @@ async def test_who_did_not_hear_of_the_move_does_not_arrive_elsewhere(world: Wor
     assert answer.json()["hold"]["state"] == "arrived"
 
 
+async def test_who_is_refused_is_not_sent_back_to_a_lot_that_was_left_before(world: World) -> None:
+    """Moved away from the mall and refused at the office: the mall has room again, and the tower it is; and so it stays.
+
+    That the driver was moved once already still counts after the refusal.
+    """
+    driver = await _held_at_the_mall(world)
+    await world.doubts(MALL, Doubt.STUCK)
+    await _a_while()
+    await world.later(seconds=61)
+    await _moved(world, driver)
+    await world.doubts(MALL, None)
+    said = await driver.is_refused(2)
+    assert (said["hold"]["ordinal"], said["hold"]["lot_id"]) == (3, TOWER)
+    await world.doubts(TOWER, Doubt.STUCK)
+    await _a_while()
+    await world.later(seconds=61)
+    await _a_while()
+    said = await driver.looks()
+    assert (said["hold"]["ordinal"], said["at_risk"]["reason"]) == (3, "lot_doubted")
+
+
 async def test_one_process_of_all_moves_drivers(world: World) -> None:
     """A process that does not follow the ledger moves nobody, and still says what it sees."""
     world.leadership.taken = True
