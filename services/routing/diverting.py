@@ -155,8 +155,14 @@ class Diverting:
         return self._in_view(Diversion(ask.diversion_id, hospital.hospital_id, decision, known, answer=answer))
 
     async def _proceeding(self, ask: Ask, driver_id: DriverId, known: Known, expected: Expectation) -> Diversion | None:
-        """Let an announced driver go on to the hospital, unless this id has its hold, or was given up, already."""
-        found = await self._book.find(ask.diversion_id, driver_id)
+        """Let an announced driver go on to the hospital, unless this id has its hold, or was given up, already.
+
+        With the ledger away nobody can tell; a hold that there may be stays, and the same id asked again gives it.
+        """
+        try:
+            found = await self._book.find(ask.diversion_id, driver_id)
+        except StoreAway:
+            found = Decision(Outcome.UNKNOWN_DIVERSION)
         if found.outcome is not Outcome.UNKNOWN_DIVERSION:
             return None
         self._measures.diversions.labels("proceed").inc()

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bowei.records.failures import StoreAway
+from bowei.records.failures import OutcomeUnknown, StoreAway
 from tests.service.availability_block import EventReader
 from tests.service.routing_block import FIRST, MALL, OFFICE, OWN, TOWER, Driver, World, code, running_block
 
@@ -113,12 +113,21 @@ async def test_who_can_go_neither_there_nor_elsewhere_is_told_so(world: World) -
     assert (await _announces(await world.driver()))["outcome"] == "none"
 
 
-async def test_while_the_ledger_is_away_nobody_is_sent_on_who_may_hold_a_space(world: World) -> None:
-    """It is not known whether this id holds one: the same id is to be asked again."""
+async def test_while_the_ledger_is_away_a_driver_goes_on_where_the_hospital_has_room(world: World) -> None:
+    """As without announcing, nothing is held and nobody is left standing; whoever has a hold keeps it meanwhile."""
     driver = await world.driver()
     world.book.failing = StoreAway("refused")
+    assert (await _announces(driver))["outcome"] == "proceed"
+    await world.reports_and_is_seen(OWN, free=0)
+    assert (await _announces(driver))["outcome"] == "guided"
+
+
+async def test_an_answer_of_the_ledger_that_was_lost_sends_nobody_on(world: World) -> None:
+    """The ledger is there and may know of a hold: the same id is to be asked again."""
+    driver = await world.driver()
+    world.book.failing = OutcomeUnknown("lost")
     answer = await driver.puts(announce=True, position=FAR)
-    assert code(answer) == (503, "store_away")
+    assert code(answer) == (503, "outcome_unknown")
 
 
 async def test_a_driver_learns_how_near_the_entrance_is(world: World) -> None:
