@@ -13,6 +13,8 @@ from bowei.domain.observations import LotState
 LEAST_CHANCE = 0.8
 """Below it a driver is diverted: at 480 s for a failed arrival, 0.2 of one cost what a shared lot's walk does."""
 
+_FARTHEST = timedelta(days=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -30,6 +32,11 @@ class Expectation:
     def full(self) -> bool:
         """Say whether the driver had better be diverted now."""
         return self.chance is not None and self.chance < LEAST_CHANCE
+
+
+def within_a_day(arrives_at: datetime, now: datetime) -> datetime:
+    """Give an instant that a caller named, in UTC; of one farther than a day from now, the one a day from now."""
+    return now + min(max(arrives_at - now, -_FARTHEST), _FARTHEST)
 
 
 def expect(own: LotNow, arrives_at: datetime, now: datetime) -> Expectation:

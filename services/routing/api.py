@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Response, sta
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime
 
+from bowei.domain.announcing import within_a_day
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import DriverId, HospitalId
 from bowei.domain.places import Point, to_wgs84
@@ -90,12 +91,13 @@ async def divert(diversion_id: str, body: DiversionIn, wired: Wiring, driver_id:
 
 
 async def _announced(
+    wired: Wired,
     hospital_id: Annotated[Identifier | None, Query(description="Of an announced driver, with arrives_at.")] = None,
-    arrives_at: Annotated[AwareDatetime | None, Query(description="As in `expected`.")] = None,
+    arrives_at: Annotated[AwareDatetime | None, Query(description="As in `expected`; within a day.")] = None,
 ) -> Announced | None:
     if hospital_id is None or arrives_at is None:
         return None
-    return Announced(HospitalId(hospital_id), arrives_at)
+    return Announced(HospitalId(hospital_id), within_a_day(arrives_at, wired.clock.now()))
 
 
 WhoWasAnnounced = Annotated[Announced | None, Depends(_announced)]

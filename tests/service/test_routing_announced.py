@@ -130,6 +130,17 @@ async def test_an_answer_of_the_ledger_that_was_lost_sends_nobody_on(world: Worl
     assert code(answer) == (503, "outcome_unknown")
 
 
+@pytest.mark.parametrize("arrives_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-09T01:00:00Z"])
+async def test_an_arrival_that_nobody_expects_is_taken_for_one_of_a_day_away(world: World, arrives_at: str) -> None:
+    """An app with a mad clock, or one that slept for a week, is answered, and told of which arrival."""
+    driver = await world.driver()
+    path = f"{driver.path}?hospital_id={FIRST}&arrives_at={quote(arrives_at)}"
+    answer = await world.request("GET", path, driver.token)
+    assert answer.status_code == 200, answer.text
+    day = "01" if arrives_at.startswith("0001") else "03"
+    assert answer.json()["expected"]["arrives_at"].startswith(f"2026-03-{day}T01:00:00")
+
+
 async def test_a_driver_learns_how_near_the_entrance_is(world: World) -> None:
     """The position is not kept; near the mall, whose barrier will say so, nothing is concluded from it."""
     driver = await world.driver()
