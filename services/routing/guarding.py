@@ -45,12 +45,16 @@ class Guard:
 
     async def run(self) -> None:
         """Guard until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreFailure as error:
-                _log.warning("holds_not_guarded", extra={"why": str(error)})
-            await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            while True:
+                try:
+                    await self.look()
+                except StoreFailure as error:
+                    _log.warning("holds_not_guarded", extra={"why": str(error)})
+                await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            # Who follows now counts them.
+            self._measures.endangered.set(0)
 
     async def look(self) -> None:
         """Move whoever is in danger, as many as are moved at once.

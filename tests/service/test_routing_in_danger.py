@@ -200,6 +200,25 @@ async def test_one_process_of_all_moves_drivers(world: World) -> None:
     assert (await driver.looks())["at_risk"]["reason"] == "lot_closed"
 
 
+async def test_who_guards_no_more_counts_nobody_in_danger(world: World) -> None:
+    """Another process counts them now; the sum over all processes is true."""
+    await _held_at_the_mall(world)
+    for lot_id in (OFFICE, TOWER):
+        await world.reports_and_is_seen(lot_id, free=0)
+    await world.register.pause_lot(MALL, paused=True)
+    await _a_while()
+    assert await _endangered(world) == 1
+    world.leadership.taken = world.leadership.lost_now = True
+    await _a_while()
+    assert await _endangered(world) == 0
+
+
+async def _endangered(world: World) -> float:
+    lines = (await world.request("GET", "/metrics")).text.splitlines()
+    (shown,) = [line for line in lines if line.startswith("bowei_routing_endangered_holds ")]
+    return float(shown.split()[1])
+
+
 async def _a_while() -> None:
     """Let the guard look twice; what it does not do then it does not do."""
     await asyncio.sleep(1.2)
