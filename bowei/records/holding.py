@@ -131,8 +131,11 @@ class HoldBook(Protocol):
         """
         ...
 
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        """Say that the car is in the lot: arrived (also when repeated), hold_over, unknown_diversion."""
+    async def arrive(self, diversion_id: str, driver_id: DriverId, of_ordinal: int | None = None) -> Decision:
+        """Say that the car is in the lot: arrived (also when repeated), hold_over, unknown_diversion.
+
+        By hold `of_ordinal` where that is said: hold_over too where another one is the newest.
+        """
         ...
 
     async def leave(self, diversion_id: str, driver_id: DriverId) -> Decision:

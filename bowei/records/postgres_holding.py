@@ -173,8 +173,8 @@ class PostgresHoldBook(HoldBook):
         return await self._decide("SELECT * FROM bowei.extend($1, $2, $3)", diversion_id, driver_id, longer)
 
     @override
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        return await self._decide("SELECT * FROM bowei.arrive($1, $2, NULL)", diversion_id, driver_id)
+    async def arrive(self, diversion_id: str, driver_id: DriverId, of_ordinal: int | None = None) -> Decision:
+        return await self._decide("SELECT * FROM bowei.arrive($1, $2, NULL, $3)", diversion_id, driver_id, of_ordinal)
 
     @override
     async def leave(self, diversion_id: str, driver_id: DriverId) -> Decision:

@@ -246,11 +246,7 @@ class Diverting:
         Raises:
             Refused: hold_over, unknown_diversion.
         """
-        if ordinal is not None:
-            newest = (await self.find(diversion_id, driver_id)).decision.hold
-            if newest is not None and newest.ordinal != ordinal:
-                raise Refused("hold_over")
-        return await self._step("arrive", diversion_id, await self._book.arrive(diversion_id, driver_id))
+        return await self._step("arrive", diversion_id, await self._book.arrive(diversion_id, driver_id, ordinal))
 
     async def near(
         self, diversion_id: str, driver_id: DriverId, position: Point, geofence_m: int
@@ -269,7 +265,7 @@ class Diverting:
             raise Refused("hold_over")
         away_m = min(distance_m(position, entrance.point) for entrance in lot.entrances)
         if hold.state is HoldState.HELD and not lot.barrier_link and away_m <= geofence_m:
-            diversion = await self.arrive(diversion_id, driver_id)
+            diversion = await self.arrive(diversion_id, driver_id, hold.ordinal)
         return away_m, diversion
 
     async def leave(self, diversion_id: str, driver_id: DriverId) -> Diversion:

@@ -153,9 +153,9 @@ class Block:
         found = await self.find(driver)
         return found.hold.state if found.hold else None
 
-    async def arrive(self, driver: str) -> Decision:
+    async def arrive(self, driver: str, of_ordinal: int | None = None) -> Decision:
         """Let a driver say that the car is in the lot."""
-        return await self.book.arrive(f"diversion-of-{driver}", DriverId(driver))
+        return await self.book.arrive(f"diversion-of-{driver}", DriverId(driver), of_ordinal)
 
     async def leave(self, driver: str) -> Decision:
         """Let a driver say that the car has left."""

@@ -307,3 +307,19 @@ async def test_a_hold_that_does_not_exist_yet_can_not_be_replaced(block: Block) 
     await block.ask("ann")
     assert (await block.replace("ann", on(OFFICE_FIRST), ordinal=2)).outcome is Outcome.UNKNOWN_DIVERSION
     assert await block.state("ann") == HoldState.HELD
+
+
+async def test_a_car_arrives_by_the_hold_that_its_driver_came_by_or_not_at_all(block: Block) -> None:
+    """Shows that who was moved meanwhile does not take the new space, whatever happened between looking and arriving."""
+    await block.ask("ann")
+    await block.move("ann", on(OFFICE_FIRST))
+    assert (await block.arrive("ann", of_ordinal=1)).outcome is Outcome.HOLD_OVER
+    assert await block.state("ann") is HoldState.HELD
+    assert (await block.arrive("ann", of_ordinal=3)).outcome is Outcome.HOLD_OVER
+    arrived = await block.arrive("ann", of_ordinal=2)
+    assert arrived.outcome is Outcome.ARRIVED
+    assert arrived.hold is not None
+    assert (arrived.hold.ordinal, arrived.hold.lot_id) == (2, OFFICE)
+    assert (await block.arrive("ann", of_ordinal=2)).outcome is Outcome.ARRIVED
+    assert (await block.arrive("ann", of_ordinal=1)).outcome is Outcome.HOLD_OVER
+    assert (await block.arrive("bob", of_ordinal=1)).outcome is Outcome.UNKNOWN_DIVERSION

@@ -54,8 +54,8 @@ class LosableBook(InMemoryHoldBook):
         return await self._answer(super().release(diversion_id, driver_id))
 
     @override
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        return await self._answer(super().arrive(diversion_id, driver_id))
+    async def arrive(self, diversion_id: str, driver_id: DriverId, of_ordinal: int | None = None) -> Decision:
+        return await self._answer(super().arrive(diversion_id, driver_id, of_ordinal))
 
     @override
     async def replace(

@@ -3,13 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bowei.domain.dirt import Doubt
 from bowei.domain.observations import LotState
+from bowei.records.holding import Decision
 from tests.service.availability_block import EventReader
-from tests.service.routing_block import MALL, OFFICE, TOWER, Driver, World, code, running_block, until
+from tests.service.routing_block import (
+    MALL,
+    OFFICE,
+    PLACES,
+    TOWER,
+    Driver,
+    World,
+    a_lot,
+    code,
+    running_block,
+    until,
+)
 
 
 @pytest.fixture
@@ -184,6 +197,28 @@ async def test_who_is_refused_is_not_sent_back_to_a_lot_that_was_left_before(wor
     await _a_while()
     said = await driver.looks()
     assert (said["hold"]["ordinal"], said["at_risk"]["reason"]) == (3, "lot_doubted")
+
+
+@pytest.mark.parametrize("step", ["arrive", "position"])
+async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(step: str) -> None:
+    """The guard moves the driver between a look and the arrival: the new space is not taken for the old one."""
+    async with running_block(geofence_m=50) as world:
+        await world.register.put_lots([a_lot(MALL, barrier_link=False)])
+        await until(lambda: not world.mirror.directory.lots[MALL].barrier_link)
+        driver = await _held_at_the_mall(world)
+        decide = world.book.arrive
+
+        async def arrive_late(*arguments: Any) -> Decision:
+            await world.register.pause_lot(MALL, paused=True)
+            await _moved(world, driver)
+            return await decide(*arguments)
+
+        world.book.arrive = arrive_late  # type: ignore[method-assign]
+        at_the_mall = {"lat": PLACES[MALL].lat, "lon": PLACES[MALL].lon, "datum": "wgs84"}
+        body = {"ordinal": 1} if step == "arrive" else at_the_mall
+        answer = await world.request("POST", f"{driver.path}/{step}", driver.token, json=body)
+        assert code(answer) == (409, "hold_over")
+        assert (await driver.looks())["hold"]["state"] == "held"
 
 
 async def test_one_process_of_all_moves_drivers(world: World) -> None:

@@ -150,14 +150,18 @@ class InMemoryHoldBook(HoldBook):
         return _told(Outcome.EXTENDED if kept.extended_by == longer else Outcome.ALREADY_EXTENDED, kept)
 
     @override
-    async def arrive(self, diversion_id: str, driver_id: DriverId) -> Decision:
-        return self.arrive_at(diversion_id, driver_id, self._records.now)
+    async def arrive(self, diversion_id: str, driver_id: DriverId, of_ordinal: int | None = None) -> Decision:
+        return self.arrive_at(diversion_id, driver_id, self._records.now, of_ordinal)
 
-    def arrive_at(self, diversion_id: str, driver_id: DriverId | None, arrived_at: datetime) -> Decision:
+    def arrive_at(
+        self, diversion_id: str, driver_id: DriverId | None, arrived_at: datetime, of_ordinal: int | None = None
+    ) -> Decision:
         """Let the car of a held hold arrive; a passage names the instant."""
         kept = self._opened(diversion_id, driver_id)
         if kept is None:
             return Decision(Outcome.UNKNOWN_DIVERSION)
+        if of_ordinal not in (None, kept.hold.ordinal):
+            return _told(Outcome.HOLD_OVER, kept)
         if kept.hold.state is HoldState.HELD:
             arrived_at = min(arrived_at, self._records.now)
             kept.hold = dataclasses.replace(kept.hold, state=HoldState.ARRIVED, arrived_at=arrived_at)

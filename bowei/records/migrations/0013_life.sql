@@ -24,6 +24,34 @@ CREATE TRIGGER keep_code BEFORE INSERT ON bowei.hold FOR EACH ROW WHEN (NEW.ordi
 -- As with plates, `IS NOT NULL` keeps a planner without statistics from taking it for an index of live holds.
 CREATE INDEX live_codes ON bowei.hold (code) WHERE code IS NOT NULL AND state IN ('held', 'arrived', 'settled');
 
+-- As in 0002, but a driver may say by which hold the car came: who was moved and did not hear of it is not in the lot of
+-- the newest one.
+--   outcomes: arrived (also when repeated, or already settled) | hold_over (also where `of_ordinal` is not the newest)
+--             | unknown_diversion
+DROP FUNCTION bowei.arrive(text, text, timestamptz);
+CREATE FUNCTION bowei.arrive(id text, driver text, arrived timestamptz, of_ordinal integer DEFAULT NULL)
+RETURNS TABLE (outcome text, hold bowei.hold) LANGUAGE plpgsql AS $$
+DECLARE
+    h bowei.hold := bowei.open_hold(id, driver);
+    clock_at timestamptz := bowei.now();
+BEGIN
+    IF h.diversion_id IS NULL THEN
+        RETURN QUERY SELECT 'unknown_diversion', NULL::bowei.hold;
+    ELSIF h.ordinal <> of_ordinal THEN
+        RETURN QUERY SELECT 'hold_over', h;
+    ELSIF h.state = 'held' THEN
+        UPDATE bowei.hold SET state = 'arrived', arrived_at = least(coalesce(arrived, clock_at), clock_at)
+            WHERE diversion_id = id AND ordinal = h.ordinal;
+        INSERT INTO bowei.hold_step (diversion_id, ordinal, state, at) VALUES (id, h.ordinal, 'arrived', clock_at);
+        RETURN QUERY SELECT 'arrived', o FROM bowei.hold o WHERE o.diversion_id = id AND o.ordinal = h.ordinal;
+    ELSIF h.state IN ('arrived', 'settled') THEN
+        INSERT INTO bowei.repeat (diversion_id, at) VALUES (id, clock_at);
+        RETURN QUERY SELECT 'arrived', h;
+    ELSE
+        RETURN QUERY SELECT 'hold_over', h;
+    END IF;
+END $$;
+
 -- The car whose code the lot was shown is in the lot.
 --   outcomes: those of `arrive`; unknown_diversion too where two live holds of the lot have this code
 CREATE FUNCTION bowei.arrive_by_code(lot text, shown text) RETURNS TABLE (outcome text, hold bowei.hold)
@@ -179,7 +207,7 @@ DECLARE
     one regprocedure;
 BEGIN
     FOR one IN SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'bowei'::regnamespace
-        AND p.proname IN ('move', 'arrive_by_code', 'answer_barrier', 'barrier_commands')
+        AND p.proname IN ('arrive', 'move', 'arrive_by_code', 'answer_barrier', 'barrier_commands')
     LOOP
         EXECUTE format('ALTER FUNCTION %s SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off'
                        ' SET plan_cache_mode = force_generic_plan', one);
