@@ -60,16 +60,15 @@ def danger_of(lot: Lot, lot_now: LotNow, now: datetime, *, cut_off: bool) -> Dan
         return Danger.CLOSED
     if cut_off:
         return Danger.ROAD_CLOSED
-    full = report.state is LotState.FULL_AT_ENTRANCE or short_by(lot, lot_now) > 0
+    full = report.state is LotState.FULL_AT_ENTRANCE or short_by(lot, report, lot_now.promise.held) > 0
     return Danger.FULL if full else None
 
 
-def short_by(lot: Lot, lot_now: LotNow) -> int:
+def short_by(lot: Lot, report: Report | None, held: int) -> int:
     """Give how many of the cars that a lot holds spaces for would find none, by its count; 0 without one."""
-    report = lot_now.report
     if report is None or report.free is None or report.bound is Bound.AT_LEAST:
         return 0
-    return max(0, lot_now.promise.held - (report.within(lot.capacity).free or 0))
+    return max(0, held - (report.within(lot.capacity).free or 0))
 
 
 def patience_with(danger: Danger, report: Report | None) -> timedelta:

@@ -78,6 +78,17 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveHold:
+    """As much of a held or arrived hold as is read of a whole city's; `find` gives the rest."""
+
+    diversion_id: str
+    ordinal: int
+    driver_id: DriverId
+    lot_id: LotId
+    state: HoldState
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
     """How many holds and stays a sweep ended."""
 
@@ -181,8 +192,12 @@ class HoldBook(Protocol):
         """Say that the car whose code was shown is in the lot: arrived (also when repeated), unknown_diversion."""
         ...
 
-    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
-        """Give the held holds on some lots whose time has not come, the last placed first, each as `repeated`."""
+    async def live_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        """Give the holds for which some lots keep a space now, the last placed first; not those whose time has come."""
+        ...
+
+    async def barred_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        """Give those of them that are held and barred."""
         ...
 
     async def steps(self, cursor: int | None) -> HoldSteps:

@@ -25,6 +25,7 @@ from bowei.records.holding import (
     HoldBook,
     HoldSteps,
     Json,
+    LiveHold,
     Outcome,
     PlaceRequest,
     PromiseChanges,
@@ -46,6 +47,14 @@ _AS_IT_STANDS = """
     FROM bowei.hold h WHERE h.diversion_id = $1 AND ($2::text IS NULL OR h.driver_id = $2)
     ORDER BY h.ordinal DESC LIMIT 1
 """
+
+_LIVE = """
+    SELECT h.diversion_id, h.ordinal, h.driver_id, h.lot_id, h.state FROM bowei.hold h
+    WHERE h.lot_id = ANY ($1) AND {so}
+    ORDER BY h.placed_at DESC, h.diversion_id
+"""
+_LIVE_ON = _LIVE.format(so="h.state IN ('held', 'arrived') AND (h.state = 'arrived' OR h.expires_at > bowei.now())")
+_BARRED_ON = _LIVE.format(so="h.state = 'held' AND h.expires_at > bowei.now() AND h.barred")
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _STEPS = """
@@ -229,14 +238,12 @@ class PostgresHoldBook(HoldBook):
         return await self._decide("SELECT * FROM bowei.arrive_by_code($1, $2)", lot_id, code)
 
     @override
-    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
-        rows = await self._fetch(
-            "SELECT h FROM bowei.hold h WHERE h.lot_id = ANY ($1) AND h.state = 'held' AND h.expires_at > bowei.now()"
-            " AND (h.barred OR NOT $2) ORDER BY h.placed_at DESC, h.diversion_id",
-            list(lot_ids),
-            only_barred,
-        )
-        return [Decision(Outcome.REPEATED, *hold_of(row["h"])) for row in rows]
+    async def live_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        return [_live_hold(row) for row in await self._fetch(_LIVE_ON, list(lot_ids))]
+
+    @override
+    async def barred_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        return [_live_hold(row) for row in await self._fetch(_BARRED_ON, list(lot_ids))]
 
     @override
     async def steps(self, cursor: int | None) -> HoldSteps:
@@ -330,6 +337,16 @@ def _decision(row: asyncpg.Record) -> Decision:
         return Decision(outcome)
     hold, answer = hold_of(row["hold"])
     return Decision(outcome, hold, answer)
+
+
+def _live_hold(row: asyncpg.Record) -> LiveHold:
+    return LiveHold(
+        row["diversion_id"],
+        row["ordinal"],
+        DriverId(row["driver_id"]),
+        LotId(row["lot_id"]),
+        HoldState(row["state"]),
+    )
 
 
 def _promise(row: asyncpg.Record) -> LotPromise:

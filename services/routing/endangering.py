@@ -35,11 +35,17 @@ class Dangers:
         self._held_on: set[LotId] = set()
         self._seen = -1
         self._roads_at = float("-inf")
+        self._current = False
 
     @property
     def now(self) -> Mapping[LotId, Danger]:
         """The lots with holds that are in danger, and have been for longer than noise lasts."""
         return self._now
+
+    @property
+    def current(self) -> bool:
+        """Whether `now` is what is shown now. With the live state away it is what was last seen."""
+        return self._current and self._mirror.is_current()
 
     def of(self, hold: Hold) -> Danger | None:
         """Say what endangers a hold; None too for one that is not on its way any more."""
@@ -71,7 +77,8 @@ class Dangers:
 
         A copy that is not current shows neither what has happened since nor that nothing has: then all stays.
         """
-        if not self._mirror.is_current():
+        self._current = self._mirror.is_current()
+        if not self._current:
             return
         now, before = self._clock.now(), self._now
         self._look_at_roads(self._mirror.directory)

@@ -6,14 +6,17 @@ One process of all does it, so that no driver is moved twice for one danger; the
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from bowei.domain.dangers import Danger, short_by
+from bowei.domain.holds import HoldState
 from bowei.domain.lots import LotId
+from bowei.domain.observations import LotState
 from bowei.domain.problems import Refused
 from bowei.livestate.mirror import LiveMirror
 from bowei.records.failures import StoreFailure
-from bowei.records.holding import Decision, HoldBook, Outcome
+from bowei.records.holding import Decision, HoldBook, LiveHold, Outcome
 from services.routing.endangering import Dangers
 from services.routing.measures import Measures
 from services.routing.moving import Moving
@@ -39,7 +42,7 @@ class Guard:
         self._book = book
         self._moving = moving
         self._measures = measures
-        self._stuck_until: dict[tuple[str, int, Danger], float] = {}
+        self._stuck_until: dict[tuple[LiveHold, Danger], float] = {}
         self._seen: frozenset[tuple[LotId, Danger, int]] = frozenset()
         self._again_at = 0.0
 
@@ -57,61 +60,73 @@ class Guard:
             self._measures.endangered.set(0)
 
     async def look(self) -> None:
-        """Move whoever is in danger, as many as are moved at once.
+        """Move whoever is in danger, as many as are moved at once; nobody while it is not known who is now.
 
         Raises:
             StoreFailure: the ledger is away, or what it did is not known.
         """
+        if not self._dangers.current:
+            return
         seen = self._seen_now()
         if seen == self._seen and time.monotonic() < self._again_at:
             return
         in_danger = await self._in_danger()
         self._measures.endangered.set(len(in_danger))
-        to_be_moved = [(one, danger) for one, danger in in_danger if not self._is_stuck(one, danger)]
+        to_be_moved = [(one, danger) for one, danger in in_danger.items() if not self._is_stuck(one, danger)]
         for one, danger in to_be_moved[:_MOST_AT_ONCE]:
             await self._move(one, danger)
         # Where a whole city is in danger, its holds are not read again and again.
         self._seen, self._again_at = seen, time.monotonic() + (0 if to_be_moved else _AGAIN_AFTER_S)
 
     def _seen_now(self) -> frozenset[tuple[LotId, Danger, int]]:
-        return frozenset((lot_id, danger, self._short_by(lot_id)) for lot_id, danger in self._dangers.now.items())
+        return frozenset(
+            (lot_id, danger, self._short_by(lot_id, self._mirror.lot(lot_id).promise.held))
+            for lot_id, danger in self._dangers.now.items()
+        )
 
-    def _short_by(self, lot_id: LotId) -> int:
+    def _short_by(self, lot_id: LotId, held: int) -> int:
         lot = self._mirror.directory.lots.get(lot_id)
-        return 0 if lot is None else short_by(lot, self._mirror.lot(lot_id))
+        return 0 if lot is None else short_by(lot, self._mirror.lot(lot_id).report, held)
 
-    async def _in_danger(self) -> list[tuple[Decision, Danger]]:
+    async def _in_danger(self) -> Mapping[LiveHold, Danger]:
         endangered = dict(self._dangers.now)
-        held = await self._book.held_on(endangered) if endangered else ()
-        found = [
-            (one, danger)
+        live_on: dict[LotId, list[LiveHold]] = defaultdict(list)
+        for one in await self._book.live_on(endangered) if endangered else ():
+            live_on[one.lot_id].append(one)
+        found = {
+            one: danger
             for lot_id, danger in endangered.items()
-            for one in self._to_be_moved(lot_id, danger, [on for on in held if on.hold and on.hold.lot_id == lot_id])
-        ]
+            for one in self._to_be_moved(lot_id, danger, live_on[lot_id])
+        }
         held_on = [lot_id for lot_id, now in self._mirror.lots.items() if now.promise.held]
-        barred = await self._book.held_on(held_on, only_barred=True) if held_on else ()
-        return found + [(one, Danger.BARRED) for one in barred if one.hold and one.hold.lot_id not in endangered]
+        barred = await self._book.barred_on(held_on) if held_on else ()
+        return found | dict.fromkeys(barred, Danger.BARRED)
 
-    def _to_be_moved(self, lot_id: LotId, danger: Danger, held: Sequence[Decision]) -> Sequence[Decision]:
-        """Choose whom to move: of a lot that is short of spaces, so many as it is short of, the last ones that came."""
-        if danger is not Danger.FULL:
-            return held
-        # A lot that says "full" at its entrance and counts otherwise lets nobody in.
-        return held[: self._short_by(lot_id) or len(held)]
+    def _to_be_moved(self, lot_id: LotId, danger: Danger, live: Sequence[LiveHold]) -> Sequence[LiveHold]:
+        """Choose whom to move: of a lot that is short of spaces, so many as it is short of, the last ones that came.
 
-    def _is_stuck(self, held: Decision, danger: Danger) -> bool:
-        hold = held.hold
-        return hold is None or self._stuck_until.get((hold.diversion_id, hold.ordinal, danger), 0.0) > time.monotonic()
+        How many are held is counted as the ledger has it: what is shown of that may be from before the last move.
+        """
+        on_the_way = [one for one in live if one.state is HoldState.HELD]
+        report = self._mirror.lot(lot_id).report
+        if danger is not Danger.FULL or (report is not None and report.state is LotState.FULL_AT_ENTRANCE):
+            # A lot that says "full" at its entrance lets nobody in, whatever it counts.
+            return on_the_way
+        return on_the_way[: self._short_by(lot_id, len(live))]
 
-    async def _move(self, held: Decision, danger: Danger) -> None:
-        if held.hold is None:
+    def _is_stuck(self, one: LiveHold, danger: Danger) -> bool:
+        return self._stuck_until.get((one, danger), 0.0) > time.monotonic()
+
+    async def _move(self, one: LiveHold, danger: Danger) -> None:
+        found = await self._book.find(one.diversion_id, one.driver_id)
+        if found.hold is None or (found.hold.ordinal, found.hold.state) != (one.ordinal, HoldState.HELD):
             return
         try:
-            decision = await self._moving.away(held, danger)
+            decision = await self._moving.away(found, danger)
         except Refused as refused:
             _log.warning("hold_not_moved", extra={"why": refused.code})
             decision = Decision(Outcome.NONE)
         if decision.outcome is Outcome.NONE:
             if len(self._stuck_until) >= _MOST_REMEMBERED:
                 self._stuck_until.clear()
-            self._stuck_until[held.hold.diversion_id, held.hold.ordinal, danger] = time.monotonic() + _AGAIN_AFTER_S
+            self._stuck_until[one, danger] = time.monotonic() + _AGAIN_AFTER_S

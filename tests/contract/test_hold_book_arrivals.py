@@ -310,7 +310,7 @@ async def test_a_hold_that_does_not_exist_yet_can_not_be_replaced(block: Block) 
 
 
 async def test_a_car_arrives_by_the_hold_that_its_driver_came_by_or_not_at_all(block: Block) -> None:
-    """Shows that who was moved meanwhile does not take the new space, whatever happened between looking and arriving."""
+    """Shows that who was moved meanwhile does not take the new space for the old one."""
     await block.ask("ann")
     await block.move("ann", on(OFFICE_FIRST))
     assert (await block.arrive("ann", of_ordinal=1)).outcome is Outcome.HOLD_OVER

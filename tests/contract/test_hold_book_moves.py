@@ -136,19 +136,24 @@ async def test_the_code_of_a_hold_that_is_over_opens_nothing(block: Block) -> No
     assert (await block.book.arrive_by_code(MALL, hold.code)).outcome is Outcome.UNKNOWN_DIVERSION
 
 
-async def test_held_holds_are_listed_by_lot_the_last_placed_first(block: Block) -> None:
-    """Shows that who has arrived, and whose time has come, is not among those still on the way."""
+async def test_live_holds_are_listed_by_lot_the_last_placed_first(block: Block) -> None:
+    """Shows that they are as many as the lot keeps spaces for, and that nobody is among them whose time has come."""
     await block.ask("ann")
     await block.pass_time(minutes=1)
     await block.ask("bob")
     await block.ask("cid", on(OFFICE_FIRST))
     await block.ask("dan")
     await block.arrive("dan")
-    listed = await block.book.held_on([MALL])
-    assert [one.hold.driver_id for one in listed if one.hold] == ["bob", "ann"]
-    assert [one.answer["why"] for one in listed] == ["asked by bob", "asked by ann"]
+    listed = await block.book.live_on([MALL])
+    assert [(one.driver_id, one.state) for one in listed] == [("bob", "held"), ("dan", "arrived"), ("ann", "held")]
+    assert {(one.diversion_id, one.ordinal, one.lot_id) for one in listed if one.driver_id == "bob"} == {
+        ("diversion-of-bob", 1, MALL)
+    }
+    assert await block.held(MALL) == len(listed)
     await block.pass_time(minutes=9)
-    assert [one.hold.driver_id for one in await block.book.held_on([MALL, OFFICE]) if one.hold] == ["bob", "cid"]
+    assert [one.driver_id for one in await block.book.live_on([MALL, OFFICE])] == ["bob", "cid", "dan"]
+    await block.pass_time(minutes=1)
+    assert [one.driver_id for one in await block.book.live_on([MALL, OFFICE])] == ["dan"]
 
 
 async def test_every_step_of_a_hold_is_news_once_it_is_taken(block: Block) -> None:

@@ -247,7 +247,8 @@ class Histories(RuleBasedStateMachine):
         self.both(
             lambda s: s.book.move(diversion_id, driver, ordinal, reason="m", candidates=instead, answer={"why": "m"})
         )
-        self.both(lambda s: s.book.held_on([MALL, OFFICE]))
+        self.both(lambda s: s.book.live_on([MALL, OFFICE]))
+        self.both(lambda s: s.book.barred_on([MALL, OFFICE]))
 
     @rule(lot_id=lot_ids, which=which, accepted=st.booleans())
     def the_barrier_answers(self, lot_id: LotId, which: int, *, accepted: bool) -> None:

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import DriverId
-from bowei.records.failures import StoreFailure
+from bowei.records.failures import OutcomeUnknown, StoreFailure
 from bowei.records.holding import Candidate, Decision, HoldSteps, Json, PlaceRequest, PromiseChanges, Swept
 from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords
 from bowei.records.leading import Leads
@@ -25,6 +25,8 @@ class LosableBook(InMemoryHoldBook):
         super().__init__(records)
         self.failing: StoreFailure | None = None
         self.commits_first = False
+        self.unmovable: set[str] = set()
+        """Diversions of which no hold can be moved: each attempt fails, and it is not known how it ended."""
         self.placed: list[PlaceRequest] = []
         self.reads = 0
         self.step_reads = 0
@@ -73,6 +75,21 @@ class LosableBook(InMemoryHoldBook):
             diversion_id, driver_id, ordinal, ends_as=ends_as, reason=reason, candidates=candidates, answer=answer
         )
         return await self._answer(replaced)
+
+    @override
+    async def move(
+        self,
+        diversion_id: str,
+        driver_id: DriverId,
+        ordinal: int,
+        *,
+        reason: str,
+        candidates: Sequence[Candidate],
+        answer: Json,
+    ) -> Decision:
+        if diversion_id in self.unmovable:
+            raise OutcomeUnknown("lost")
+        return await super().move(diversion_id, driver_id, ordinal, reason=reason, candidates=candidates, answer=answer)
 
     @override
     async def steps(self, cursor: int | None) -> HoldSteps:

@@ -130,7 +130,9 @@ async def test_an_answer_of_the_ledger_that_was_lost_sends_nobody_on(world: Worl
     assert code(answer) == (503, "outcome_unknown")
 
 
-@pytest.mark.parametrize("arrives_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-09T01:00:00Z"])
+@pytest.mark.parametrize(
+    "arrives_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-03-09T01:00:00Z"]
+)
 async def test_an_arrival_that_nobody_expects_is_taken_for_one_of_a_day_away(world: World, arrives_at: str) -> None:
     """An app with a mad clock, or one that slept for a week, is answered, and told of which arrival."""
     driver = await world.driver()

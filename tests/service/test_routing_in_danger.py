@@ -179,7 +179,7 @@ async def test_who_did_not_hear_of_the_move_does_not_arrive_elsewhere(world: Wor
 
 
 async def test_who_is_refused_is_not_sent_back_to_a_lot_that_was_left_before(world: World) -> None:
-    """Moved away from the mall and refused at the office: the mall has room again, and the tower it is; and so it stays.
+    """Moved away from the mall and refused at the office: the mall has room again, and the tower it is.
 
     That the driver was moved once already still counts after the refusal.
     """
@@ -219,6 +219,53 @@ async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(step: str) 
         answer = await world.request("POST", f"{driver.path}/{step}", driver.token, json=body)
         assert code(answer) == (409, "hold_over")
         assert (await driver.looks())["hold"]["state"] == "held"
+
+
+async def test_no_more_are_moved_than_the_ledger_says_are_short_of_a_space(world: World) -> None:
+    """Ten spaces are held and seven are left; what is shown of the ten stands still. Three are moved, and no fourth."""
+    for lot_id in (OFFICE, TOWER):
+        await world.reports_and_is_seen(lot_id, free=0)
+    for _ in range(10):
+        await _held_at_the_mall(world)
+    for lot_id in (OFFICE, TOWER):
+        await world.reports_and_is_seen(lot_id, free=10)
+    await until(lambda: world.mirror.lot(MALL).promise.held == 10)
+    world.live_state.show_promises = _shows_nothing  # type: ignore[method-assign]
+    await world.reports_and_is_seen(MALL, free=7)
+    await _a_while()
+    await world.later(seconds=121)
+    await until(lambda: _states(world).count("revoked") == 3)
+    await _a_while()
+    assert world.mirror.lot(MALL).promise.held == 10
+    assert _states(world).count("revoked") == 3
+
+
+async def test_nobody_is_moved_by_what_was_seen_long_ago(world: World) -> None:
+    """The live state is lost: that the mall was closed is old, and who guards from now on waits to see it anew."""
+    driver = await _held_at_the_mall(world)
+    await until(lambda: world.mirror.lot(MALL).promise.held == 1)
+    world.leadership.taken = world.leadership.lost_now = True
+    await _a_while()
+    await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+    await _a_while()
+    assert (await driver.looks())["at_risk"]["reason"] == "lot_closed"
+    world.live_state.away = True
+    await until(lambda: not world.mirror.is_current())
+    world.leadership.taken = False
+    given = world.leadership.given
+    await until(lambda: world.leadership.given > given)
+    await _a_while()
+    assert world.holds() == [(driver.diversion_id, 1, MALL, "held")]
+    world.live_state.away = False
+    await _moved(world, driver)
+
+
+async def _shows_nothing(_promises: object) -> None:
+    """Be a follower that is busy with something else."""
+
+
+def _states(world: World) -> list[str]:
+    return [state for *_, state in world.holds()]
 
 
 async def test_one_process_of_all_moves_drivers(world: World) -> None:

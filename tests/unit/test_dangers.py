@@ -58,7 +58,7 @@ def test_what_a_person_says_comes_before_what_the_lot_says() -> None:
 
 def test_so_many_cars_are_short_of_a_space_as_are_held_above_what_is_free() -> None:
     """Never fewer than none."""
-    assert [short_by(LOT, _now(free=free)) for free in (0, 2, 3, 9)] == [3, 1, 0, 0]
+    assert [short_by(LOT, _now(free=free).report, 3) for free in (0, 2, 3, 9)] == [3, 1, 0, 0]
 
 
 def test_a_lot_that_reports_seldom_is_given_longer_to_correct_itself() -> None:

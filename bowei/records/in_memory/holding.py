@@ -16,6 +16,7 @@ from bowei.records.holding import (
     HoldBook,
     HoldSteps,
     Json,
+    LiveHold,
     Outcome,
     PlaceRequest,
     PromiseChanges,
@@ -269,14 +270,21 @@ class InMemoryHoldBook(HoldBook):
         return self.arrive_at(found[0].hold.diversion_id, None, self._records.now)
 
     @override
-    async def held_on(self, lot_ids: Collection[LotId], *, only_barred: bool = False) -> Sequence[Decision]:
+    async def live_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        return [_live(hold) for hold in self._live_on(lot_ids)]
+
+    @override
+    async def barred_on(self, lot_ids: Collection[LotId]) -> Sequence[LiveHold]:
+        live = self._live_on(lot_ids)
+        return [_live(hold) for hold in live if hold.barred and hold.state is HoldState.HELD]
+
+    def _live_on(self, lot_ids: Collection[LotId]) -> list[Hold]:
         world = self._records
-        held = [kept for lot_id in set(lot_ids) for kept in world.holds_on(lot_id)]
-        held = [k for k in held if k.hold.state is HoldState.HELD and k.hold.expires_at > world.now]
-        held = [kept for kept in held if kept.hold.barred or not only_barred]
-        held.sort(key=lambda kept: kept.hold.diversion_id)
-        held.sort(key=lambda kept: kept.hold.placed_at, reverse=True)
-        return [_told(Outcome.REPEATED, kept) for kept in held]
+        live = [kept.hold for lot_id in set(lot_ids) for kept in world.holds_on(lot_id) if kept.live]
+        live = [hold for hold in live if hold.state is HoldState.ARRIVED or hold.expires_at > world.now]
+        live.sort(key=lambda hold: hold.diversion_id)
+        live.sort(key=lambda hold: hold.placed_at, reverse=True)
+        return live
 
     @override
     async def steps(self, cursor: int | None) -> HoldSteps:
@@ -332,6 +340,10 @@ class InMemoryHoldBook(HoldBook):
     @override
     async def now(self) -> datetime:
         return self._records.now
+
+
+def _live(hold: Hold) -> LiveHold:
+    return LiveHold(hold.diversion_id, hold.ordinal, hold.driver_id, hold.lot_id, hold.state)
 
 
 def _told(outcome: Outcome, kept: KeptHold) -> Decision:
