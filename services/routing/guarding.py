@@ -5,9 +5,10 @@ One process of all does it, so that no driver is moved twice for one danger; the
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bowei.domain.dangers import Danger, short_by
 from bowei.domain.holds import HoldState
@@ -16,7 +17,7 @@ from bowei.domain.observations import LotState
 from bowei.domain.problems import Refused
 from bowei.livestate.mirror import LiveMirror
 from bowei.records.failures import StoreFailure
-from bowei.records.holding import Decision, HoldBook, LiveHold, Outcome
+from bowei.records.holding import HoldBook, LiveHold, Outcome
 from services.routing.endangering import Dangers
 from services.routing.measures import Measures
 from services.routing.moving import Moving
@@ -28,7 +29,10 @@ _MOST_AT_ONCE = 40
 """How many drivers are moved in one look: 80 a second. A mall that closes with 300 holds is empty of them in 4 s."""
 _AGAIN_AFTER_S = 15.0
 """For whom no other lot has room is asked again only then, unless the danger becomes another."""
-_MOST_REMEMBERED = 10_000
+_PAUSE_S = 2.0
+"""After a look that moved nobody whom it tried: a whole city in danger is not read and ranked twice a second."""
+_MOST_FAILURES = 3
+"""So many drivers in a row for whom the ledger fails: it is the ledger."""
 
 
 class Guard:
@@ -42,9 +46,9 @@ class Guard:
         self._book = book
         self._moving = moving
         self._measures = measures
-        self._stuck_until: dict[tuple[LiveHold, Danger], float] = {}
+        self._tried_at: dict[tuple[LiveHold, Danger], float] = {}
         self._seen: frozenset[tuple[LotId, Danger, int]] = frozenset()
-        self._again_at = 0.0
+        self._again_at = self._pausing_until = 0.0
 
     async def run(self) -> None:
         """Guard until cancelled."""
@@ -65,18 +69,19 @@ class Guard:
         Raises:
             StoreFailure: the ledger is away, or what it did is not known.
         """
-        if not self._dangers.current:
+        if not self._dangers.current or time.monotonic() < self._pausing_until:
             return
         seen = self._seen_now()
         if seen == self._seen and time.monotonic() < self._again_at:
             return
         in_danger = await self._in_danger()
         self._measures.endangered.set(len(in_danger))
-        to_be_moved = [(one, danger) for one, danger in in_danger.items() if not self._is_stuck(one, danger)]
-        for one, danger in to_be_moved[:_MOST_AT_ONCE]:
-            await self._move(one, danger)
+        due = self._due(in_danger)
+        moved = await self._move_some(due[:_MOST_AT_ONCE])
         # Where a whole city is in danger, its holds are not read again and again.
-        self._seen, self._again_at = seen, time.monotonic() + (0 if to_be_moved else _AGAIN_AFTER_S)
+        self._seen, self._again_at = seen, time.monotonic() + (0 if due else _AGAIN_AFTER_S)
+        if due and not moved:
+            self._pausing_until = time.monotonic() + _PAUSE_S
 
     def _seen_now(self) -> frozenset[tuple[LotId, Danger, int]]:
         return frozenset(
@@ -114,19 +119,37 @@ class Guard:
             return on_the_way
         return on_the_way[: self._short_by(lot_id, len(live))]
 
-    def _is_stuck(self, one: LiveHold, danger: Danger) -> bool:
-        return self._stuck_until.get((one, danger), 0.0) > time.monotonic()
+    def _due(self, in_danger: Mapping[LiveHold, Danger]) -> list[tuple[LiveHold, Danger]]:
+        """Give whom to try now: first who was never tried, then who was tried longest ago; nobody twice in a while."""
+        self._tried_at = {
+            (one, danger): at for (one, danger), at in self._tried_at.items() if in_danger.get(one) is danger
+        }
+        tried_by = time.monotonic() - _AGAIN_AFTER_S
+        due = [each for each in in_danger.items() if self._tried_at.get(each, -math.inf) <= tried_by]
+        return sorted(due, key=lambda each: self._tried_at.get(each, -math.inf))
 
-    async def _move(self, one: LiveHold, danger: Danger) -> None:
+    async def _move_some(self, due: Iterable[tuple[LiveHold, Danger]]) -> bool:
+        """Try to move these; say whether anybody needs no moving any more."""
+        settled, failures = False, 0
+        for one, danger in due:
+            self._tried_at[one, danger] = time.monotonic()
+            try:
+                settled |= await self._move(one, danger)
+                failures = 0
+            except StoreFailure as error:
+                _log.warning("hold_not_moved", extra={"why": str(error)})
+                failures += 1
+                if failures == _MOST_FAILURES:
+                    raise
+        return settled
+
+    async def _move(self, one: LiveHold, danger: Danger) -> bool:
         found = await self._book.find(one.diversion_id, one.driver_id)
         if found.hold is None or (found.hold.ordinal, found.hold.state) != (one.ordinal, HoldState.HELD):
-            return
+            return True
         try:
             decision = await self._moving.away(found, danger)
         except Refused as refused:
             _log.warning("hold_not_moved", extra={"why": refused.code})
-            decision = Decision(Outcome.NONE)
-        if decision.outcome is Outcome.NONE:
-            if len(self._stuck_until) >= _MOST_REMEMBERED:
-                self._stuck_until.clear()
-            self._stuck_until[one, danger] = time.monotonic() + _AGAIN_AFTER_S
+            return False
+        return decision.outcome is not Outcome.NONE

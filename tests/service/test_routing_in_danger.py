@@ -200,7 +200,9 @@ async def test_who_is_refused_is_not_sent_back_to_a_lot_that_was_left_before(wor
 
 
 @pytest.mark.parametrize("step", ["arrive", "position"])
-async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(step: str) -> None:
+async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The guard moves the driver between a look and the arrival: the new space is not taken for the old one."""
     async with running_block(geofence_m=50) as world:
         await world.register.put_lots([a_lot(MALL, barrier_link=False)])
@@ -213,7 +215,7 @@ async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(step: str) 
             await _moved(world, driver)
             return await decide(*arguments)
 
-        world.book.arrive = arrive_late  # type: ignore[method-assign]
+        monkeypatch.setattr(world.book, "arrive", arrive_late)
         at_the_mall = {"lat": PLACES[MALL].lat, "lon": PLACES[MALL].lon, "datum": "wgs84"}
         body = {"ordinal": 1} if step == "arrive" else at_the_mall
         answer = await world.request("POST", f"{driver.path}/{step}", driver.token, json=body)
@@ -221,7 +223,9 @@ async def test_who_is_moved_while_arriving_does_not_arrive_elsewhere(step: str) 
         assert (await driver.looks())["hold"]["state"] == "held"
 
 
-async def test_no_more_are_moved_than_the_ledger_says_are_short_of_a_space(world: World) -> None:
+async def test_no_more_are_moved_than_the_ledger_says_are_short_of_a_space(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten spaces are held and seven are left; what is shown of the ten stands still. Three are moved, and no fourth."""
     for lot_id in (OFFICE, TOWER):
         await world.reports_and_is_seen(lot_id, free=0)
@@ -230,7 +234,7 @@ async def test_no_more_are_moved_than_the_ledger_says_are_short_of_a_space(world
     for lot_id in (OFFICE, TOWER):
         await world.reports_and_is_seen(lot_id, free=10)
     await until(lambda: world.mirror.lot(MALL).promise.held == 10)
-    world.live_state.show_promises = _shows_nothing  # type: ignore[method-assign]
+    monkeypatch.setattr(world.live_state, "show_promises", _shows_nothing)
     await world.reports_and_is_seen(MALL, free=7)
     await _a_while()
     await world.later(seconds=121)
@@ -258,6 +262,17 @@ async def test_nobody_is_moved_by_what_was_seen_long_ago(world: World) -> None:
     assert world.holds() == [(driver.diversion_id, 1, MALL, "held")]
     world.live_state.away = False
     await _moved(world, driver)
+
+
+async def test_one_driver_who_can_not_be_moved_keeps_no_other_from_it(world: World) -> None:
+    """The ledger fails for the last who came, each time; the first is moved."""
+    first = await _held_at_the_mall(world)
+    world.clock.step_to(world.clock.now() + timedelta(seconds=1))
+    last = await _held_at_the_mall(world)
+    world.book.unmovable.add(last.diversion_id)
+    await world.reports_and_is_seen(MALL, free=20, state=LotState.CLOSED)
+    await _moved(world, first)
+    assert (last.diversion_id, 1, MALL, "held") in world.holds()
 
 
 async def _shows_nothing(_promises: object) -> None:
