@@ -106,11 +106,21 @@ class PromiseChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class StepsCursor:
+    """Where to go on from: everything from `since` on, but for the steps that were told already."""
+
+    since: int
+    told: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class HoldSteps:
     """Diversions whose holds took a step, each with the step's lot, and where to go on from."""
 
     taken: Sequence[tuple[str, LotId]]
-    cursor: int
+    cursor: StepsCursor
+    left_out: bool = False
+    """There were more of them than are read at once: any hold may have taken one."""
 
 
 class HoldBook(Protocol):
@@ -200,7 +210,7 @@ class HoldBook(Protocol):
         """Give those of them that are held and barred."""
         ...
 
-    async def steps(self, cursor: int | None) -> HoldSteps:
+    async def steps(self, cursor: StepsCursor | None) -> HoldSteps:
         """Give the steps that holds took since `cursor` (None: none, only where to go on from); some come twice."""
         ...
 

@@ -29,11 +29,13 @@ from bowei.records.holding import (
     Outcome,
     PlaceRequest,
     PromiseChanges,
+    StepsCursor,
     Swept,
 )
 
 _Answer = TypeVar("_Answer")
 _MOST_SWEPT_LOTS = 500
+_MOST_STEPS = 5_000
 _READ_AT_ONCE = 500
 _PATIENCE_S = 3.0
 _COMMIT_TIMEOUT_S = 4.0
@@ -58,8 +60,8 @@ _BARRED_ON = _LIVE.format(so="h.state = 'held' AND h.expires_at > bowei.now() AN
 
 _HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 _STEPS = """
-    SELECT DISTINCT s.diversion_id, h.lot_id FROM bowei.hold_step s JOIN bowei.hold h USING (diversion_id, ordinal)
-    WHERE s.changed_in >= $1::bigint::text::xid8
+    SELECT s.serial, s.diversion_id, h.lot_id FROM bowei.hold_step s JOIN bowei.hold h USING (diversion_id, ordinal)
+    WHERE s.changed_in >= $1::bigint::text::xid8 LIMIT $2
 """
 
 
@@ -246,13 +248,23 @@ class PostgresHoldBook(HoldBook):
         return [_live_hold(row) for row in await self._fetch(_BARRED_ON, list(lot_ids))]
 
     @override
-    async def steps(self, cursor: int | None) -> HoldSteps:
+    async def steps(self, cursor: StepsCursor | None) -> HoldSteps:
+        since = cursor.since if cursor else None
         async with acquired(self._pool) as connection:
             with translated():
                 # As with promises, the horizon is read before the rows.
                 horizon = await connection.fetchval(_HORIZON, timeout=_COMMIT_TIMEOUT_S)
-                rows = await connection.fetch(_STEPS, cursor, timeout=_COMMIT_TIMEOUT_S) if cursor else []
-        return HoldSteps([(row["diversion_id"], LotId(row["lot_id"])) for row in rows], int(horizon))
+                rows = (
+                    await connection.fetch(_STEPS, since, _MOST_STEPS + 1, timeout=_COMMIT_TIMEOUT_S) if since else []
+                )
+        if len(rows) > _MOST_STEPS:
+            return HoldSteps([], StepsCursor(int(horizon)), left_out=True)
+        # While any transaction is open all that came after its begin is read again each time.
+        told = cursor.told if cursor else frozenset()
+        taken = [(row["diversion_id"], LotId(row["lot_id"])) for row in rows if row["serial"] not in told]
+        return HoldSteps(
+            list(dict.fromkeys(taken)), StepsCursor(int(horizon), frozenset(row["serial"] for row in rows))
+        )
 
     @override
     async def sweep(self) -> Swept:

@@ -25,7 +25,7 @@ from bowei.domain.lots import LotId
 from bowei.domain.problems import Refused
 from bowei.records.barriers import BarrierBook, BarrierCommand
 from bowei.records.failures import StoreFailure
-from bowei.records.holding import HoldBook
+from bowei.records.holding import HoldBook, StepsCursor
 from bowei.records.registering import Register
 from services.routing.barriers import Barriers
 from services.routing.lots_bodies import BarrierAnswerIn, CommandOut
@@ -105,7 +105,7 @@ class Telling:
         self._register = register
         self._watching = watching
         self._measures = measures
-        self._cursor: int | None = None
+        self._cursor: StepsCursor | None = None
         self._told: dict[int, _Told] = {}
         self._open: dict[LotId, list[BarrierCommand]] = {}
         self._topics: Mapping[LotId, Collection[str]] = {}
@@ -178,7 +178,8 @@ class Telling:
     async def _read_commands(self) -> None:
         """Read again what is open for the lots on which a hold took a step, or where answers are still awaited."""
         news = await self._book.steps(self._cursor)
-        touched = {lot_id for _, lot_id in news.taken} if self._cursor is not None else set(self._topics)
+        everything = self._begins() or news.left_out
+        touched = set(self._topics) if everything else {lot_id for _, lot_id in news.taken}
         lots = (touched | set(self._awaiting())) & self._topics.keys()
         if lots:
             found = await self._commands.commands(lots)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bowei.domain.lots import LotId
 from bowei.records.failures import StoreFailure
-from bowei.records.holding import HoldBook
+from bowei.records.holding import HoldBook, StepsCursor
 from bowei.records.leading import Leads
 
 _log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Watching:
         self._book = book
         self._hears = hears
         self._watches: dict[Topic, set[Watch]] = {}
-        self._cursor: int | None = None
+        self._cursor: StepsCursor | None = None
         self._closing = False
 
     @property
@@ -158,22 +158,25 @@ class Watching:
         self._cursor = None
         try:
             while not ear.lost():
-                await self._read()
-                await asyncio.sleep(_GATHERED_S)
+                left_out = await self._read()
+                # With more news than are read at once everybody looks, and that not fifty times a second.
+                await asyncio.sleep(_LOOK_EVERY_S if left_out else _GATHERED_S)
                 await ear.wait(_LOOK_EVERY_S)
         finally:
             await ear.give_up()
 
-    async def _read(self) -> None:
+    async def _read(self) -> bool:
+        """Read the news and wake whom they concern; say whether there were too many to tell."""
         if not self._watches:
             # Nobody waits, so nothing is read; who comes next is told to look once there is a place to go on from.
             self._cursor = None
-            return
+            return False
         begins = self._cursor is None
         news = await self._book.steps(self._cursor)
         self._cursor = news.cursor
-        if begins:
+        if begins or news.left_out:
             self.wake_all()
-            return
+            return news.left_out
         for diversion_id, lot_id in news.taken:
             self.wake((of_diversion(diversion_id), of_holds_on(lot_id)))
+        return False

@@ -5,14 +5,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 
+from bowei.records import postgres_holding
 from bowei.records.following import LedgerListening
 from tests.contract.block import MALL, MONDAY_9H, OFFICE_FIRST, Block, on
 from tests.contract.stores import empty, postgres_stores
 
 _SOON_S = 5.0
 _LONG_S = 60.0
+
+
+@pytest.fixture
+async def pool(ledger_url: str) -> AsyncIterator[asyncpg.Pool]:
+    """Give a way to the ledger beside the block's own."""
+    async with asyncpg.create_pool(ledger_url, min_size=1, max_size=2) as pool:
+        yield pool
 
 
 @pytest.fixture
@@ -65,3 +74,47 @@ async def test_what_came_to_nothing_is_not_heard(block: Block, ledger_url: str) 
     assert not done
     waiting.cancel()
     await ear.give_up()
+
+
+async def test_a_step_is_told_once_however_long_somebody_elses_transaction_lasts(
+    block: Block, pool: asyncpg.Pool
+) -> None:
+    """Shows that a report that runs for an hour does not wake everybody again and again, and that no step is lost."""
+    await block.ask("ann")
+    cursor = (await block.book.steps(None)).cursor
+
+    async def heard() -> set[str]:
+        nonlocal cursor
+        news = await block.book.steps(cursor)
+        cursor = news.cursor
+        return {diversion_id for diversion_id, _ in news.taken}
+
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.fetch("SELECT * FROM bowei.release('diversion-of-ann', 'ann')")
+        await heard()
+        await block.ask("bob", on(OFFICE_FIRST))
+        assert await heard() == {"diversion-of-bob"}
+        assert await heard() == set()
+        await block.extend("bob", minutes=5)
+        assert await heard() == {"diversion-of-bob"}
+        await transaction.commit()
+    assert await heard() == {"diversion-of-ann"}
+    assert await heard() == set()
+
+
+async def test_more_steps_than_are_read_at_once_may_concern_everybody(
+    block: Block, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows that it is said when some were left out, and that it goes on as before once there are fewer."""
+    monkeypatch.setattr(postgres_holding, "_MOST_STEPS", 2)
+    news = await block.book.steps(None)
+    for driver in ("ann", "bob", "cid"):
+        await block.ask(driver)
+    news = await block.book.steps(news.cursor)
+    assert news.left_out
+    await block.ask("dan")
+    news = await block.book.steps(news.cursor)
+    assert not news.left_out
+    assert {diversion_id for diversion_id, _ in news.taken} == {"diversion-of-dan"}

@@ -11,7 +11,7 @@ from typing_extensions import override
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import DriverId
 from bowei.records.failures import OutcomeUnknown, StoreFailure
-from bowei.records.holding import Candidate, Decision, HoldSteps, Json, PlaceRequest, PromiseChanges, Swept
+from bowei.records.holding import Candidate, Decision, HoldSteps, Json, PlaceRequest, PromiseChanges, StepsCursor, Swept
 from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords
 from bowei.records.leading import Leads
 
@@ -92,7 +92,7 @@ class LosableBook(InMemoryHoldBook):
         return await super().move(diversion_id, driver_id, ordinal, reason=reason, candidates=candidates, answer=answer)
 
     @override
-    async def steps(self, cursor: int | None) -> HoldSteps:
+    async def steps(self, cursor: StepsCursor | None) -> HoldSteps:
         self.step_reads += 1
         return await self._answer(super().steps(cursor))
 

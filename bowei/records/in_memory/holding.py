@@ -20,6 +20,7 @@ from bowei.records.holding import (
     Outcome,
     PlaceRequest,
     PromiseChanges,
+    StepsCursor,
     Swept,
 )
 from bowei.records.in_memory.world import InMemoryRecords, KeptHold
@@ -287,12 +288,11 @@ class InMemoryHoldBook(HoldBook):
         return live
 
     @override
-    async def steps(self, cursor: int | None) -> HoldSteps:
+    async def steps(self, cursor: StepsCursor | None) -> HoldSteps:
         world = self._records
-        # From 1 on, as the real cursor is never 0.
-        taken = [] if cursor is None else world.steps[cursor - 1 :]
+        taken = [] if cursor is None else world.steps[cursor.since :]
         lots = [(step.diversion_id, world.hold_of(step).hold.lot_id) for step in taken]
-        return HoldSteps(list(dict.fromkeys(lots)), len(world.steps) + 1)
+        return HoldSteps(list(dict.fromkeys(lots)), StepsCursor(len(world.steps)))
 
     def _opened(self, diversion_id: str, driver_id: DriverId | None) -> KeptHold | None:
         """Give the diversion's newest hold with what is due on its lot done."""
