@@ -1,8 +1,8 @@
 """Who may report: sources, their keys and their lots, as the register says them.
 
 The register is read into one value that is asked many times and read again at most every `FRESH_FOR_S`, and sooner,
-at most every `MISS_GAP_S`, when somebody comes whom it does not know: a source that was registered a moment ago. With
-the record away the last reading goes on; reports can't be recorded then anyway.
+at most every `MISS_GAP_S`, when somebody comes whom it does not know, who waits for it: a source that was registered a
+moment ago. With the record away the last reading goes on; reports can't be recorded then anyway.
 """
 
 import asyncio
@@ -94,9 +94,8 @@ class Sources:
 
     async def registered(self, *, missed: bool = False) -> Registered:
         """Give the register as it was read a moment ago; `missed` asks for a younger reading, if one is due."""
-        due = self._age_s() > (MISS_GAP_S if missed else FRESH_FOR_S)
-        # A reading that is under way may hold what was missed: it is waited for.
-        if self._registered is None or due or (missed and self._reading.locked()):
+        # What was missed may be in a reading that is under way, or in the next: it is waited for.
+        if self._registered is None or missed or self._age_s() > FRESH_FOR_S:
             await self._read_once(missed=missed)
         if self._registered is None:
             raise StoreAway
@@ -146,9 +145,14 @@ class Sources:
         # Whoever has a reading goes on with it while another request waits for the younger one.
         if self._reading.locked() and self._registered is not None and not missed:
             return
+        asked_at = self._monotonic()
         async with self._reading:
-            if self._registered is not None and self._age_s() <= MISS_GAP_S:
-                return
+            early_s = MISS_GAP_S - self._age_s()
+            if self._registered is not None and early_s >= 0:
+                if not missed or self._tried_at > asked_at:
+                    return
+                # Who was registered just after the last reading would be sent away for good.
+                await asyncio.sleep(early_s)
             self._tried_at = self._monotonic()
             self._unread = True
             try:

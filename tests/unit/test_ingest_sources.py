@@ -88,3 +88,15 @@ async def test_who_comes_while_the_register_is_being_read_waits_for_the_reading(
 
     found = await asyncio.gather(*both)
     assert [reporter.source.source_id for _, reporter in found] == ["new", "new"]
+
+
+async def test_a_source_registered_just_after_a_reading_is_not_sent_away() -> None:
+    """Proves that its first report waits for the next reading."""
+    register = SlowRegister()
+    sources = Sources(register)
+    await sources.registered()
+    await register.put_sources([NEW])
+
+    _, reporter = await sources.reporter_of(HEADER)
+
+    assert reporter.source.source_id == "new"
