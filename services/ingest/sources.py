@@ -92,11 +92,15 @@ class Sources:
         self._unread = False
         """Whether the last attempt to read the register failed."""
 
-    async def registered(self, *, missed: bool = False) -> Registered:
-        """Give the register as it was read a moment ago; `missed` asks for a younger reading, if one is due."""
-        # What was missed may be in a reading that is under way, or in the next: it is waited for.
-        if self._registered is None or missed or self._age_s() > FRESH_FOR_S:
-            await self._read_once(missed=missed)
+    async def registered(self, *, missed: bool = False, wait: bool = False) -> Registered:
+        """Give the register as it was read a moment ago; `missed` asks for a younger reading, if one is due.
+
+        `wait`: until one is due, at most `MISS_GAP_S`.
+        """
+        due = self._age_s() > (MISS_GAP_S if missed else FRESH_FOR_S)
+        # A reading that is under way may hold what was missed: it is waited for.
+        if self._registered is None or due or wait or (missed and self._reading.locked()):
+            await self._read_once(missed=missed, wait=wait)
         if self._registered is None:
             raise StoreAway
         return self._registered
@@ -118,7 +122,8 @@ class Sources:
         registered = await self.registered()
         reporter = _with_key(registered, digest)
         if reporter is None:
-            registered = await self.registered(missed=True)
+            # Who was registered just after the last reading would else be sent away for good.
+            registered = await self.registered(missed=True, wait=True)
             reporter = _with_key(registered, digest)
         if reporter is None and self._unread:
             # The key may be of a source registered since: a sender that is told 401 would not come back.
@@ -141,7 +146,7 @@ class Sources:
     def _age_s(self) -> float:
         return self._monotonic() - self._tried_at
 
-    async def _read_once(self, *, missed: bool) -> None:
+    async def _read_once(self, *, missed: bool, wait: bool) -> None:
         # Whoever has a reading goes on with it while another request waits for the younger one.
         if self._reading.locked() and self._registered is not None and not missed:
             return
@@ -149,9 +154,8 @@ class Sources:
         async with self._reading:
             early_s = MISS_GAP_S - self._age_s()
             if self._registered is not None and early_s >= 0:
-                if not missed or self._tried_at > asked_at:
+                if not wait or self._tried_at > asked_at:
                     return
-                # Who was registered just after the last reading would be sent away for good.
                 await asyncio.sleep(early_s)
             self._tried_at = self._monotonic()
             self._unread = True
