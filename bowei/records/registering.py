@@ -39,6 +39,10 @@ class Source:
     """Pairs of the source's own code and the lot."""
 
 
+LONGEST_KEY = 256
+"""Characters: longer than any key that we make."""
+
+
 def key_sha256_of(key: str) -> bytes:
     """Give what is kept of a key, and looked up by: it is random and long, so a plain hash is enough."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId
 from bowei.domain.problems import Refused
+from bowei.observability.bearer import bearer
 from bowei.records.failures import StoreAway, StoreFailure
-from bowei.records.registering import Register, Source, SourceKind, key_sha256_of
+from bowei.records.registering import LONGEST_KEY, Register, Source, SourceKind, key_sha256_of
 from services.ingest.citybrain.keys import Client, Keys, KeyUnusable, Sealing, read_public_key
 
 FRESH_FOR_S = 2.0
 MISS_GAP_S = 0.5
-_LONGEST_KEY = 256
 
 _log = logging.getLogger(__name__)
 
@@ -112,13 +112,7 @@ class Sources:
             Refused: `key_missing`, `key_wrong`, or `not_allowed` where the source is suspended.
             StoreAway: nobody known has this key, and the register can't be read just now.
         """
-        scheme, _, key = (authorization or "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            raise Refused("key_missing")
-        if len(key) > _LONGEST_KEY:
-            raise Refused("key_wrong")
-        digest = key_sha256_of(key)
+        digest = key_sha256_of(bearer(authorization, longest=LONGEST_KEY))
         registered = await self.registered()
         reporter = _with_key(registered, digest)
         if reporter is None:

@@ -6,15 +6,13 @@ refusal of a body or an id is FastAPI's own.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 from fastapi import Request, Response
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bowei.domain.problems import Refused
-from bowei.observability.problems import refuse
+from bowei.observability.directly import DirectRoute, answered
 from services.routing.api import divert, etag, not_a_gates_next
 from services.routing.params import DIVERSION_ID_FORM, DiversionIn
 from services.routing.views import written
@@ -24,14 +22,7 @@ _PREFIX = "/v1/diversions/"
 _ID = re.compile(rf"{DIVERSION_ID_FORM}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """What metrics ask of a route."""
-
-    path: str = f"{_PREFIX}{{diversion_id}}"
-
-
-_ROUTE = _Route()
+_ROUTE = DirectRoute(f"{_PREFIX}{{diversion_id}}")
 
 
 class Direct:
@@ -57,18 +48,8 @@ class Direct:
             return
         scope["route"] = _ROUTE
         request = Request(scope, receive)
-        try:
-            response = await _answer(request, diversion_id, body)
-        except Refused as refused:
-            response = refuse(request, refused)
-        except tuple(self._failures) as failure:
-            response = refuse(request, self._refused(failure))
+        response = await answered(request, _answer(request, diversion_id, body), failures=self._failures)
         await response(scope, receive, send)
-
-    def _refused(self, failure: Exception) -> Refused:
-        refused = Refused(next(code for kind, code in self._failures.items() if isinstance(failure, kind)))
-        refused.__cause__ = failure
-        return refused
 
 
 async def _answer(request: Request, diversion_id: str, body: DiversionIn) -> Response:

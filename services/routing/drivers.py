@@ -10,6 +10,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from bowei.domain.lots import DriverId, HospitalId
 from bowei.domain.problems import Refused
+from bowei.observability.bearer import bearer
 
 TOKEN_LIFETIME = timedelta(hours=24)
 _LONGEST_TOKEN = 512
@@ -46,12 +47,7 @@ class DriverTokens:
         Raises:
             Refused: key_missing, or key_wrong (forged, altered, too old).
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Refused("key_missing")
-        if len(token) > _LONGEST_TOKEN:
-            raise Refused("key_wrong")
+        token = bearer(authorization, longest=_LONGEST_TOKEN)
         try:
             driver_id, made_at = self._serializer.loads(token, return_timestamp=True)
         except BadData as error:

@@ -14,12 +14,12 @@ from typing import TypeVar
 
 from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.problems import Refused
+from bowei.observability.bearer import bearer
 from bowei.records.failures import StoreAway, StoreFailure
-from bowei.records.registering import Register, Source, key_sha256_of
+from bowei.records.registering import LONGEST_KEY, Register, Source, key_sha256_of
 
 _FRESH_FOR_S = 2.0
 _MISS_GAP_S = 0.5
-_LONGEST_KEY = 256
 
 _Party = TypeVar("_Party")
 
@@ -131,10 +131,4 @@ def lot_named(source: Source, name: str) -> LotId:
 
 
 def _digest_of(authorization: str | None) -> bytes:
-    scheme, _, key = (authorization or "").partition(" ")
-    key = key.strip()
-    if scheme.lower() != "bearer" or not key:
-        raise Refused("key_missing")
-    if len(key) > _LONGEST_KEY:
-        raise Refused("key_wrong")
-    return key_sha256_of(key)
+    return key_sha256_of(bearer(authorization, longest=LONGEST_KEY))

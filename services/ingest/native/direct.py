@@ -4,23 +4,14 @@ The same functions stay FastAPI's endpoints, for OpenAPI; they are just not reac
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bowei.domain.problems import Refused
-from bowei.observability.problems import refuse
+from bowei.observability.directly import DirectRoute, answered
 from services.ingest.wiring import Wiring, wiring
 
 Endpoint = Callable[[Request, Wiring], Awaitable[Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """What metrics ask of a route."""
-
-    path: str
 
 
 class Direct:
@@ -33,7 +24,7 @@ class Direct:
         self, app: ASGIApp, *, endpoints: Mapping[str, Endpoint], failures: Mapping[type[Exception], str]
     ) -> None:
         self._app = app
-        self._endpoints = {path: (_Route(path), endpoint) for path, endpoint in endpoints.items()}
+        self._endpoints = {path: (DirectRoute(path), endpoint) for path, endpoint in endpoints.items()}
         self._failures = failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,15 +35,9 @@ class Direct:
             return
         scope["route"], endpoint = found
         request = Request(scope, receive)
-        try:
-            response = await endpoint(request, wiring(request))
-        except Refused as refused:
-            response = refuse(request, refused)
-        except tuple(self._failures) as failure:
-            response = refuse(request, self._refused(failure))
+        response = await answered(request, _asked(endpoint, request), failures=self._failures)
         await response(scope, receive, send)
 
-    def _refused(self, failure: Exception) -> Refused:
-        refused = Refused(next(code for kind, code in self._failures.items() if isinstance(failure, kind)))
-        refused.__cause__ = failure
-        return refused
+
+async def _asked(endpoint: Endpoint, request: Request) -> Response:
+    return await endpoint(request, wiring(request))
