@@ -1,7 +1,7 @@
 """The directory: all that the parties registered, as one value with a version."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bowei.domain.agreements import Agreement
@@ -41,6 +41,11 @@ class Directory:
     def agreements(self) -> tuple[Agreement, ...]:
         """Every agreement, whichever hospital it serves."""
         return tuple(agreement for group in self.agreements_by_hospital.values() for agreement in group)
+
+    def without_links(self, lot_ids: Collection[LotId]) -> "Directory":
+        """Give the same directory, in which the barriers of these lots are not linked."""
+        apart = {lot_id: replace(self.lots[lot_id], barrier_link=False) for lot_id in lot_ids if lot_id in self.lots}
+        return replace(self, lots=MappingProxyType({**self.lots, **apart}))
 
     def agreements_for(self, hospital_id: HospitalId) -> tuple[Agreement, ...]:
         """Give the agreements that serve one hospital."""

@@ -222,14 +222,15 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     travel_times = await asyncio.to_thread(open_travel_times, settings.roads)
     book, clock = stores.book, stores.clock
     mirror = LiveMirror(stores.live_state)
-    hints = Hints(mirror, book, stores.journal, stores.register)
+    silences = Silences(stores.barriers, mirror, clock, measures)
+    hints = Hints(mirror, book, stores.journal, stores.register, silent=lambda: silences.lots)
     ranking = Ranking(hints, travel_times, measures)
     watching = Watching(book, stores.hears)
     dangers = Dangers(mirror, ranking, watching, clock)
     moving = Moving(book, ranking, clock, measures)
     guard = Guard(dangers, mirror, book, moving, measures)
     barriers = Barriers(book, stores.barriers, watching, moving, measures)
-    beside = [guard.run, Silences(stores.barriers, mirror, clock, measures).run]
+    beside = [guard.run]
     if stores.broker is not None:
         telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
         beside.append(telling.run)
@@ -237,7 +238,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         stores.leadership, book, stores.register, stores.roads, stores.live_state, measures, beside=beside
     )
     keeper = RoadsKeeper(travel_times, mirror, clock, measures.roads)
-    for work in (mirror.run, watching.run, dangers.run, follower.run, keeper.run):
+    for work in (mirror.run, watching.run, dangers.run, follower.run, keeper.run, silences.run):
         await stack.enter_async_context(in_background(work))
     stack.enter_context(told_to_stop(watching.close))
     stack.callback(watching.close)

@@ -5,7 +5,7 @@ A hint only: the ledger decides again under its locks.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bowei.domain.choosing import LotNow
@@ -34,7 +34,18 @@ class Known:
 class Hints:
     """Gives the best snapshot there is."""
 
-    def __init__(self, mirror: LiveMirror, book: HoldBook, journal: ReportJournal, register: Register) -> None:
+    def __init__(
+        self,
+        mirror: LiveMirror,
+        book: HoldBook,
+        journal: ReportJournal,
+        register: Register,
+        *,
+        silent: Callable[[], frozenset[LotId]] = frozenset,
+    ) -> None:
+        """`silent`: the lots whose barriers do not answer. They count as lots without a link."""
+        self._silent = silent
+        self._without: tuple[Directory, frozenset[LotId], Directory] | None = None
         self._mirror = mirror
         self._book = book
         self._journal = journal
@@ -46,6 +57,22 @@ class Hints:
 
     async def known(self) -> Known:
         """Give what is known now; never fails, but may be old, or nothing (`source` says so)."""
+        known = await self._known()
+        return Known(self.as_answered(known.directory), known.lots, known.source)
+
+    def as_answered(self, directory: Directory) -> Directory:
+        """Give the directory in which silent barriers are not linked.
+
+        The same object for the same question: ways to its lots were found already.
+        """
+        silent = self._silent()
+        if not silent:
+            return directory
+        if self._without is None or self._without[0] is not directory or self._without[1] != silent:
+            self._without = directory, silent, directory.without_links(silent)
+        return self._without[2]
+
+    async def _known(self) -> Known:
         if self._mirror.is_current():
             return Known(self._mirror.directory, self._mirror.lots, "mirror")
         async with self._asking:  # whoever waits here shares the reading of the one before

@@ -57,6 +57,7 @@ class Ranking:
         """Give the lots to which no road leads now from the gate of any hospital that they lend to."""
         reached: set[LotId] = set()
         known: set[LotId] = set()
+        directory = self._hints.as_answered(directory)
         for hospital in directory.hospitals.values():
             ways = self._ready_for(directory, hospital).approaches.from_origin(hospital.gate)
             known.update(ways)

@@ -324,8 +324,8 @@ def _held_text(lot: Lot, until: str) -> TextOut:
             en=f"A space is held for you at {lot.name.en} until {until}.",
         )
     return TextOut(
-        zh=f"已在{lot.name.zh}为您登记车位至{until}；该停车场道闸未联网，仅作引导，不保证有位。",
-        en=f"Noted for you until {until} at {lot.name.en}. Its barrier is not linked: guided, not guaranteed.",
+        zh=f"已在{lot.name.zh}为您登记车位至{until}；该停车场道闸未联网或暂无应答，仅作引导，不保证有位。",
+        en=f"Noted for you until {until} at {lot.name.en}. No barrier keeps it now: guided, not guaranteed.",
     )
 
 

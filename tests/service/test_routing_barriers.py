@@ -15,7 +15,7 @@ from bowei.records.in_memory import InMemoryBarrierBook
 from bowei.records.registering import Source, SourceKind, key_sha256_of
 from services.routing.measures import Measures
 from services.routing.silences import Silences
-from tests.service.routing_block import MALL, OFFICE, OWN, TOWER, World, code, running, running_block
+from tests.service.routing_block import MALL, OFFICE, OWN, TOWER, Driver, World, code, running, running_block
 
 KEY = "malls.a-key-that-is-long-enough-to-be-one"
 OTHER_KEY = "offices.another-key-that-is-long-enough"
@@ -236,6 +236,44 @@ async def test_the_follower_shows_who_does_not_answer(world: World) -> None:
             await asyncio.sleep(0.02)
         else:
             pytest.fail("never shown")
+
+
+async def test_a_lot_whose_barrier_is_silent_is_not_guaranteed(world: World, barrier: Barrier) -> None:
+    """Its drivers are told so, those who hold a space and those who come next; until it answers."""
+    driver = await world.driver()
+    assert (await driver.asks())["guaranteed"] is True
+    await world.step(minutes=4)
+    async with running(world):
+        await _becomes(driver, guaranteed=False)
+        said = await (await world.driver()).asks()
+        assert (said["hold"]["lot_id"], said["guaranteed"]) == (MALL, False)
+        assert "not guaranteed" in said["text"]["en"]
+        assert "不保证" in said["text"]["zh"]
+        for command in await barrier.told():
+            await barrier.answers(command["id"], accepted=True)
+    async with running(world):
+        await _becomes(driver, guaranteed=True)
+
+
+async def test_a_barrier_that_let_a_hold_run_out_unheard_is_not_believed_for_the_next(world: World) -> None:
+    """Nothing to let in is waiting any more; that it was to forget the car has no answer either."""
+    await (await world.driver()).asks()
+    await world.step(minutes=20)
+    await world.book.sweep()
+    await world.step(minutes=4)
+    await world.reports_and_is_seen(MALL, free=50)
+    async with running(world):
+        driver = await world.driver()
+        assert (await driver.asks())["hold"]["lot_id"] == MALL
+        await _becomes(driver, guaranteed=False)
+
+
+async def _becomes(driver: Driver, *, guaranteed: bool) -> None:
+    for _ in range(200):
+        if (await driver.looks())["guaranteed"] is guaranteed:
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"never became {guaranteed=}")
 
 
 async def _unanswered(world: World) -> float:
