@@ -53,8 +53,8 @@ class Silences:
     async def look(self) -> None:
         """Look for commands that have waited too long, and count those to let a car in. Raises StoreFailure.
 
-        One to forget a car makes a lot silent too: it is waited for an hour longer than the hold, so that a barrier that
-        let its holds run out unheard is not believed again for the next driver.
+        One to forget a car makes a lot silent too: it is waited for an hour longer than the hold, so that a barrier
+        that let its holds run out unheard is not believed again for the next driver.
         """
         linked = [lot.lot_id for lot in self._mirror.directory.lots.values() if lot.barrier_link]
         before = self._clock.now() - ANSWERS_WITHIN

@@ -5,6 +5,7 @@
     pace        the shown clock, and waiting by it
     scene       what the scene file says, as the world needs it
     reporting   lots say what they count, as clients of ingest's protocols
+    answering   a linked lot's system hears of each hold by long poll, and gives its word
     barriers    what a barrier hears of holds, and whom it lets in
     driving     drivers ask, drive, enter and leave, as clients of routing
     asking      a driver's app: one id per request, repeated until it is answered

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ import httpx2
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bowei.domain.lots import HospitalId, LotId, LotKind
+from services.local.demo.answering import BarrierSystem
 from services.local.demo.asking import Asking
 from services.local.demo.counting import Figures, PromiseWatch, Tally
 from services.local.demo.driving import Driver
@@ -22,6 +23,8 @@ from services.local.demo.scene import DemoScene, FeedSpec
 from services.local.demo.world import CarPark, HospitalGate, World
 
 _CONNECTIONS_MOST = 64
+_BARRIERS_MOST = 256
+"""Each waits in a long poll of its own."""
 _POOL_WAIT_S = 4.0
 _CLOSES_AFTER, _CLOSED_FOR = timedelta(minutes=25), timedelta(minutes=10)
 _PASSAGES_FROM = 1
@@ -35,18 +38,29 @@ class Clients:
     ingest: httpx2.AsyncClient
     routing: httpx2.AsyncClient
     availability: httpx2.AsyncClient
+    barriers: httpx2.AsyncClient
 
 
 @contextlib.asynccontextmanager
 async def connected(ingest_url: str, routing_url: str, availability_url: str) -> AsyncIterator[Clients]:
     """Open connections; proxies of the environment are not for services on this machine."""
-    limits = httpx2.Limits(max_connections=_CONNECTIONS_MOST, max_keepalive_connections=_CONNECTIONS_MOST)
+    wanted = (
+        (ingest_url, _CONNECTIONS_MOST),
+        (routing_url, _CONNECTIONS_MOST),
+        (availability_url, _CONNECTIONS_MOST),
+        (routing_url, _BARRIERS_MOST),
+    )
     async with contextlib.AsyncExitStack() as stack:
         opened = [
             await stack.enter_async_context(
-                httpx2.AsyncClient(base_url=url, limits=limits, timeout=_POOL_WAIT_S, trust_env=False)
+                httpx2.AsyncClient(
+                    base_url=url,
+                    limits=httpx2.Limits(max_connections=most, max_keepalive_connections=most),
+                    timeout=_POOL_WAIT_S,
+                    trust_env=False,
+                )
             )
-            for url in (ingest_url, routing_url, availability_url)
+            for url, most in wanted
         ]
         yield Clients(*opened)
 
@@ -60,6 +74,7 @@ class Life:
     looking: Looking
     delivery: Delivery
     feeds: list[Feed]
+    barriers: list[BarrierSystem]
     closable: list[CarPark]
     """Lots that can say that they are closed."""
     drivers: dict[HospitalId, Iterator[Driver]]
@@ -71,8 +86,8 @@ class Life:
             group.create_task(self.looking.run())
             group.create_task(self.world.run_customers())
             group.create_task(self._close_one())
-            for feed in self.feeds:
-                group.create_task(feed.run())
+            for runs in (*self.feeds, *self.barriers):
+                group.create_task(runs.run())
             for coming in self.drivers.values():
                 group.create_task(self._send(coming, group))
 
@@ -104,8 +119,12 @@ def new_life(
     watch = PromiseWatch(tally, {lot.lot_id: lot for lot in scene.lots}, scene.agreements)
     figures = Figures(tally, watch)
     delivery = Delivery()
-    feeds = [_feed(spec, world, clients, keys, citybrain_key, pace, delivery) for spec in scene.feeds]
     by_plate = frozenset(lot_id for spec in scene.feeds if spec.kind == "citybrain" for lot_id in spec.codes)
+    feeds = [
+        _feed(spec, world, clients, keys, citybrain_key, pace, delivery)
+        for spec in scene.feeds
+        if spec.kind == "citybrain" or not by_plate.issuperset(spec.codes)
+    ]
     salt = f"{random.Random().getrandbits(24):06x}"  # noqa: S311  (ids of one run differ from those of the next)
     drivers = {
         gate.hospital.hospital_id: _drivers(gate, world, clients, figures, by_plate, salt)
@@ -116,10 +135,25 @@ def new_life(
         for spec in scene.feeds
         if spec.kind != "citybrain"
         for lot_id in spec.codes
-        if world.parks[lot_id].barrier.linked and world.parks[lot_id].lot.kind is not LotKind.HOSPITAL
+        if lot_id not in by_plate
+        and world.parks[lot_id].barrier.linked
+        and world.parks[lot_id].lot.kind is not LotKind.HOSPITAL
     ]
     looking = Looking(clients.availability, world.parks, pace)
-    return Life(world, figures, looking, delivery, feeds, closable, drivers)
+    return Life(world, figures, looking, delivery, feeds, _barriers(scene, world, clients, keys), closable, drivers)
+
+
+def _barriers(scene: DemoScene, world: World, clients: Clients, keys: Mapping[str, str]) -> list[BarrierSystem]:
+    """Give every linked lot that has a source with a key of ours a system that answers for its barrier."""
+    with_key = {
+        code: spec.source_id
+        for spec in scene.feeds
+        if spec.source_id in keys
+        for lot_id, code in spec.codes.items()
+        if world.parks[lot_id].barrier.linked
+    }
+    rng = random.Random(f"{world.seed}/barriers")  # noqa: S311
+    return [BarrierSystem(clients.barriers, keys[source_id], code, rng) for code, source_id in with_key.items()]
 
 
 def _feed(

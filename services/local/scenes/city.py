@@ -138,12 +138,13 @@ def _windows(kind: str, lent: int) -> list[dict[str, Any]]:
 
 
 def _sources(own_lots: Sequence[str], lots: Sequence[str]) -> list[dict[str, Any]]:
-    """Give one source for the hospitals, one City Brain lot, and for the rest one per 40 lots."""
+    """Give one source for the hospitals, one City Brain lot and its barrier, and for the rest one per 40 lots."""
     citybrain, *others = lots
     batches = [others[start : start + _NATIVE_LOTS] for start in range(0, len(others), _NATIVE_LOTS)]
     sources: list[dict[str, Any]] = [
         {"source_id": "hospital-barriers", "kind": "native", "lots": {lot_id: lot_id for lot_id in own_lots}},
         {"source_id": "citybrain-example", "kind": "citybrain", "lots": {"330100-0001": citybrain}},
+        {"source_id": "citybrain-barrier", "kind": "native", "lots": {citybrain: citybrain}},
         *(
             {"source_id": f"operator-{number}", "kind": "native", "lots": {lot_id: lot_id for lot_id in batch}}
             for number, batch in enumerate(batches, start=1)
