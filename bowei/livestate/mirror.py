@@ -66,13 +66,18 @@ class LiveMirror:
         return self._lots
 
     @property
+    def foreseen(self) -> Mapping[LotId, Foreseen]:
+        """What is foreseen of each lot, as last copied: one value for all, that is never changed but replaced."""
+        return self._foreseen
+
+    @property
     def roads(self) -> RoadConditions:
         """What is said of the roads, as last copied."""
         return self._roads
 
     @property
     def serial(self) -> int:
-        """Grows with every change."""
+        """Grows with every change of the directory, of a report or of a promise; forecasts come and go in silence."""
         return self._serial
 
     @property
@@ -178,7 +183,8 @@ class LiveMirror:
         if foreseen:
             # None at all: the server was emptied, or nobody foresees. The last stand, as reports do, until others come.
             self._foreseen = foreseen
-            self._take(self._lots)
+            for lot_id, known in self._lots.items():
+                self._lots[lot_id] = LotNow(known.report, known.promise, foreseen.get(lot_id, UNKNOWN_LOT))
 
     async def _read_roads(self) -> None:
         # A city's speeds are a megabyte: read only where they are others.
@@ -196,13 +202,10 @@ class LiveMirror:
         changed = []
         for lot_id, shown in lots.items():
             known = self._lots.get(lot_id, _UNKNOWN)
-            now = LotNow(
-                shown.report or known.report,
-                shown.promise if shown.promise.version else known.promise,
-                self._foreseen.get(lot_id, UNKNOWN_LOT),
-            )
-            if now != known:
-                self._lots[lot_id] = now
+            report = shown.report or known.report
+            promise = shown.promise if shown.promise.version else known.promise
+            if report != known.report or promise != known.promise:
+                self._lots[lot_id] = LotNow(report, promise, self._foreseen.get(lot_id, UNKNOWN_LOT))
                 changed.append(lot_id)
         if changed:
             self._note(changed)

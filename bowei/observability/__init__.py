@@ -12,6 +12,7 @@ What doesn't: rules (`bowei.domain`), stores (`bowei.records`, `bowei.livestate`
     background    work beside the answers, kept running                      instants     … as they leave a process
     yaml_text     YAML as scene, feeds and signs files use it                rate_limits  how often one caller may ask
     bearer        the key in a header             directly      answers in front of FastAPI
+    collecting    the garbage collector, kept from a city
     operator_files  … read strictly: every fault with its place and its fix, secrets from elsewhere
 
 Nothing that a caller sent is ever repeated: not in a problem, not in a log line, not in a label.

@@ -82,6 +82,16 @@ class Environment:
             raise WrongEnvironment(f"{name} is not an address that starts with {' or '.join(sorted(schemes))}://.")
         return value
 
+    def public_url(self, name: str) -> str | None:
+        """Give an address that browsers are told, without a slash at its end; None where it is not set."""
+        value = self.find_text(name)
+        if value is None:
+            return None
+        address = urlsplit(value) if value.isascii() and not set(value) & set(" \"';,") else None
+        if address is None or address.scheme not in {"http", "https"} or not address.netloc or address.query:
+            raise WrongEnvironment(f"{name} is not an address such as https://parking.example.")
+        return value.rstrip("/")
+
     def secret(self, name: str, *, shortest: int = 1) -> str:
         """Give a secret from NAME, or from the file that NAME_FILE names, of at least `shortest` characters."""
         value = self.find_secret(name)

@@ -1,7 +1,7 @@
 """Everyone looks: lots, the hospitals' gates, boards, streams of all, and the pages that show them.
 
-Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, /v1/lots, /v1/lots/{id}, /v1/stream (SSE), /v1/time,
-          /v1/boards/{id}, /v1/boards/{id}/stream (SSE); pages: /board/{id}, /map
+Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, …/gate/stream (SSE), /v1/lots, /v1/lots/{id},
+          /v1/stream (SSE), /v1/time, /v1/boards/{id}, …/stream (SSE); pages: /board/{id}, /map
 Reads     its mirror of the live state; the ledger once, at start, for the clock that the city runs on
 Writes    nothing
 Promise   a board, a gate and a list that are read together show the same number, because all are cut from one
@@ -12,7 +12,7 @@ Promise   a board, a gate and a list that are read together show the same number
     snapshots  one picture of everything, taken when something changed and at a slow tick
       lots     what is said of one lot    gates      … and of one hospital's gate      wording  … in zh and en
       forecasts  … and what is foreseen of it
-    selecting  filters and pages          streaming  server-sent events
+    selecting  filters and pages          streaming  server-sent events      whole_streams  … of boards and gates
     boards     a few lines for a screen   pages      the files of web/, served from memory
     signs      the same for outdoor signs, over wires and brokers
     app        assembles; wiring, settings           measures   this service's metrics

@@ -10,7 +10,9 @@ from bowei.domain.lots import HospitalId, LotId, LotKind
 from bowei.domain.places import Datum
 from bowei.domain.problems import FieldError, Refused
 from bowei.observability.problems import problem_responses
+from services.availability.gates import GateStatus
 from services.availability.selecting import LARGEST_RADIUS_M, Filter, page_of, read_box, read_near, select
+from services.availability.snapshots import Snapshot
 from services.availability.streaming import MOST_LOTS
 from services.availability.views import GateView, HospitalsView, HospitalView, LotsView, LotView, OneLotView, TimeView
 from services.availability.wiring import Wired
@@ -99,11 +101,37 @@ async def list_hospitals(wired: Wired, response: Response) -> HospitalsView:
 async def get_gate(hospital_id: _Id, wired: Wired, response: Response) -> GateView:
     """Show one hospital's gate: state, free, where the next car should go and why, in zh and en."""
     snapshot = wired.snapshots.latest()
+    response.headers["Cache-Control"] = _CACHED
+    return GateView.cut(_gate_in(snapshot, hospital_id), snapshot, wired.snapshots.silent_s)
+
+
+def _gate_in(snapshot: Snapshot, hospital_id: str) -> GateStatus:
     gate = snapshot.gates.get(HospitalId(hospital_id))
     if gate is None:
         raise Refused("unknown_hospital")
-    response.headers["Cache-Control"] = _CACHED
-    return GateView.of(gate, snapshot)
+    return gate
+
+
+def _followed_gate(hospital_id: _Id, wired: Wired) -> Iterator[str]:
+    _gate_in(wired.snapshots.latest(), hospital_id)
+    with wired.places.taken():
+        yield hospital_id
+
+
+@router.get(
+    "/hospitals/{hospital_id}/gate/stream",
+    operation_id="stream_gate",
+    response_class=EventSourceResponse,
+    responses=_UNKNOWN,
+    summary="A gate, as it changes (server-sent events)",
+)
+async def stream_gate(
+    wired: Wired, hospital_id: Annotated[str, Depends(_followed_gate)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a gate: `gate` events are whole, and a `beat` comes every 3 s in which nothing changed."""
+    async for event in wired.gate_streams.follow(lambda snapshot: _gate_in(snapshot, hospital_id)):
+        wired.measures.events.inc()
+        yield event
 
 
 @router.get(
@@ -134,7 +162,7 @@ async def list_lots(
     return LotsView(
         as_of=snapshot.as_of,
         stale=snapshot.stale,
-        items=[LotView.of(status, snapshot.at) for status in page.lots],
+        items=[LotView.cut(status, snapshot) for status in page.lots],
         total=page.total,
         next=following,
     )

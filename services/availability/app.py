@@ -16,6 +16,7 @@ from bowei.livestate.mirror import CURRENT_FOR_S, LiveMirror
 from bowei.livestate.reading import ReadsLiveState
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
+from bowei.observability.collecting import spare_the_collector
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.observability.serving import told_to_stop
@@ -27,7 +28,7 @@ from bowei.roads.opening import open_travel_times
 from bowei.roads.travel_times import LiveTravelTimes
 from services.availability.api import router
 from services.availability.boards.api import router as boards
-from services.availability.boards.streaming import BEAT_S, BoardStreams
+from services.availability.boards.views import BoardView
 from services.availability.measures import Measures
 from services.availability.pages.api import pages_router
 from services.availability.pages.files import find_folder, read_pages, read_streets
@@ -37,6 +38,8 @@ from services.availability.signs.showing import signs_shown
 from services.availability.signs.signs_file import NO_SIGNS, Signs
 from services.availability.snapshots import Pace, Snapshots
 from services.availability.streaming import Places, Streams
+from services.availability.views import GateView
+from services.availability.whole_streams import BEAT_S, WholeStreams
 from services.availability.wiring import Wiring
 
 _log = logging.getLogger(__name__)
@@ -58,9 +61,13 @@ class Parts:
     beat_s: float = BEAT_S
     current_for_s: float = CURRENT_FOR_S
     signs: Signs = NO_SIGNS
+    routing_url: str | None = None
+    """Where browsers find routing; None: where the pages are."""
     roads: Path | None = None
     """The road file, for the map to draw its streets."""
     close: Callable[[], Awaitable[None]] | None = None
+    started: Callable[[], None] = lambda: None
+    """Called when there is something to show."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -82,8 +89,10 @@ def create_app(settings: Settings) -> FastAPI:
             pace=Pace(),
             most_streams=settings.most_streams,
             signs=settings.signs,
+            routing_url=settings.routing_url,
             roads=settings.roads,
             close=live_state.close,
+            started=spare_the_collector,
         )
     )
 
@@ -98,15 +107,17 @@ def assemble(parts: Parts) -> FastAPI:
             if parts.close is not None:
                 running.push_async_callback(parts.close)
             clock = await parts.find_clock()
-            snapshots = Snapshots(mirror, clock, parts.travel_times, parts.pace)
+            snapshots = Snapshots(mirror, clock, parts.travel_times, parts.pace, started=parts.started)
             places = Places(snapshots, most=parts.most_streams)
+            pace = {"frame_gap_s": parts.frame_gap_s, "beat_s": parts.beat_s}
             app.state.wiring = Wiring(
                 clock=clock,
                 speed=clock.speed if isinstance(clock, ScaledClock) else None,
                 snapshots=snapshots,
                 places=places,
                 streams=Streams(snapshots, places, frame_gap_s=parts.frame_gap_s),
-                board_streams=BoardStreams(snapshots, places, frame_gap_s=parts.frame_gap_s, beat_s=parts.beat_s),
+                board_streams=WholeStreams("board", BoardView.cut, snapshots, places, **pace),
+                gate_streams=WholeStreams("gate", GateView.cut, snapshots, places, **pace),
                 measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
             keeper = RoadsKeeper(parts.travel_times, mirror, clock)
@@ -137,7 +148,8 @@ def assemble(parts: Parts) -> FastAPI:
     )
     app.include_router(router)
     app.include_router(boards)
-    app.include_router(pages_router(read_pages(find_folder()), read_streets(parts.roads)))
+    pages = read_pages(find_folder(), parts.routing_url)
+    app.include_router(pages_router(pages, read_streets(parts.roads), parts.routing_url))
 
     async def live_state_away() -> str | None:
         return None if mirror.is_current() else "no sign of life"

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import HORIZONS
 from bowei.domain.observations import LotState
 from services.availability import examples
@@ -25,9 +26,9 @@ class ForecastView(BaseModel):
     )
 
     @classmethod
-    def all_of(cls, status: LotStatus, now: datetime) -> "list[ForecastView] | None":
+    def all_of(cls, status: LotStatus, foreseen: Foreseen, now: datetime) -> "list[ForecastView] | None":
         """Foresee a lot from `now` on; None where no exact count of it is known, or nobody foresees."""
-        foreseen, free, counted_at = status.foreseen, status.free, status.observed_at
+        free, counted_at = status.free, status.observed_at
         counted = status.state is LotState.OPEN and status.bound is None
         told = foreseen.at is not None and abs(now - foreseen.at) <= FORESEEN_FOR
         if not counted or not told or free is None or counted_at is None:

@@ -6,7 +6,7 @@ offered either. No count is above the registered capacity, whatever the lot said
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -14,7 +14,6 @@ from typing import NamedTuple
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.choosing import LotNow
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.freshness import Freshness
 from bowei.domain.lots import HospitalId, Lot, SpaceClass
 from bowei.domain.made_often import made_often
@@ -97,8 +96,6 @@ class LotStatus:
     sharing: tuple[Sharing, ...]
     observed_at: datetime | None
     received_at: datetime | None
-    foreseen: Foreseen = field(default=UNKNOWN_LOT, compare=False)
-    """It changes every five minutes and with the clock: nobody who follows a lot is told of that."""
 
     def age_at(self, now: datetime) -> timedelta | None:
         """Say how old the report is, if there is one."""
@@ -136,7 +133,6 @@ def describe_lot(
         sharing=sharing,
         observed_at=None if report is None else report.observed_at,
         received_at=None if report is None else report.received_at,
-        foreseen=lot_now.foreseen,
     )
 
 

@@ -19,6 +19,8 @@ class Settings:
     roads: Path | None
     allow_demo: bool
     most_streams: int
+    routing_url: str | None
+    """Where people's browsers find routing, for the pages that act; None: at the pages' own address."""
     signs: Signs
 
 
@@ -34,6 +36,7 @@ def settings_from(environment: Environment) -> Settings:
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
+        routing_url=environment.public_url("BOWEI_ROUTING_URL"),
         signs=_signs(environment),
     )
 

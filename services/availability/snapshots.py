@@ -8,13 +8,14 @@ here: each picture is drawn from the one before.
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from bowei.domain.agreements import Agreement
 from bowei.domain.clock import Clock
 from bowei.domain.directory import Directory
+from bowei.domain.forecasting import Foreseen
 from bowei.domain.gate import GateState
 from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.problems import Refused
@@ -23,7 +24,7 @@ from bowei.roads.travel_times import TravelTimes
 from services.availability.gates import GateStatus, WaysFromGates, describe_gate
 from services.availability.lots import LotStatus, describe_lot
 
-_MOST_OF_THE_TIME = 0.2
+_MOST_OF_THE_TIME = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Snapshot:
     directory: Directory
     lots: Mapping[LotId, LotStatus]
     gates: Mapping[HospitalId, GateStatus]
+    foreseen: Mapping[LotId, Foreseen]
+    """It changes every five minutes and with the clock: nobody who follows a lot is told of that."""
     lot_changed_in: Mapping[LotId, int]
     gate_changed_in: Mapping[HospitalId, int]
     directory_changed_in: int
@@ -55,7 +58,17 @@ class Snapshot:
 class Snapshots:
     """Takes the pictures. Run `run` as a task for as long as they are read."""
 
-    def __init__(self, mirror: LiveMirror, clock: Clock, travel_times: TravelTimes, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        mirror: LiveMirror,
+        clock: Clock,
+        travel_times: TravelTimes,
+        pace: Pace | None = None,
+        *,
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`started` is called when the first picture was taken."""
+        self._started = started
         self._mirror = mirror
         self._clock = clock
         self._pace = pace or Pace()
@@ -111,6 +124,8 @@ class Snapshots:
         """Take pictures until cancelled."""
         while not self._loaded:
             self._loaded = await self._mirror.wait_loaded(self._pace.tick_s)
+        self.latest()
+        self._started()
         while True:
             self.latest()
             await asyncio.sleep(self._gap_s())
@@ -145,6 +160,7 @@ class Snapshots:
             lots=lots,
             drawn=drawn,
             gates=gates,
+            foreseen=self._mirror.foreseen,
         )
         self._latest = after
         self._taken_at_s = time.monotonic()
@@ -208,6 +224,7 @@ def _following(
     lots: Mapping[LotId, LotStatus],
     drawn: Mapping[LotId, LotStatus],
     gates: Mapping[HospitalId, GateStatus],
+    foreseen: Mapping[LotId, Foreseen],
 ) -> Snapshot:
     """Number a picture after the one before: what shows the same keeps the number of its last change.
 
@@ -229,6 +246,7 @@ def _following(
         directory=directory,
         lots=lots,
         gates=gates,
+        foreseen=foreseen,
         lot_changed_in={**lot_changed_in, **changed_lots} if changed_lots else lot_changed_in,
         gate_changed_in={**gate_changed_in, **changed_gates} if changed_gates else gate_changed_in,
         directory_changed_in=number if new_directory or before is None else before.directory_changed_in,

@@ -92,7 +92,7 @@ class Streams:
         self._places = places
         self._frame_gap_s = frame_gap_s
         self._epoch = secrets.token_hex(4)
-        self._lines = _Lines()
+        self._lines = _Lines(snapshots)
 
     @contextmanager
     def admitted(self, asked: Filter) -> Iterator[None]:
@@ -140,7 +140,7 @@ class Streams:
                 if snapshot.lot_changed_in[key] > after
             ],
             gates=[
-                GateView.of(snapshot.gates[key], snapshot)
+                GateView.cut(snapshot.gates[key], snapshot, self._snapshots.silent_s)
                 for key in chosen.hospital_ids
                 if snapshot.gate_changed_in[key] > after
             ],
@@ -183,7 +183,8 @@ class Streams:
 class _Lines:
     """The bodies of one snapshot's events, written once for all streams."""
 
-    def __init__(self) -> None:
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
         self._of: Snapshot | None = None
         self._lots: dict[LotId, str] = {}
         self._gates: dict[HospitalId, str] = {}
@@ -197,7 +198,7 @@ class _Lines:
     def gate(self, snapshot: Snapshot, hospital_id: HospitalId) -> str:
         self._turn_to(snapshot)
         if hospital_id not in self._gates:
-            view = GateView.of(snapshot.gates[hospital_id], snapshot)
+            view = GateView.cut(snapshot.gates[hospital_id], snapshot, self._snapshots.silent_s)
             self._gates[hospital_id] = view.model_dump_json(exclude_none=True, by_alias=True)
         return self._gates[hospital_id]
 

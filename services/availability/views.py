@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bowei.domain.dirt import Dirt, Doubt
+from bowei.domain.forecasting import UNKNOWN_LOT
 from bowei.domain.freshness import Freshness
 from bowei.domain.gate import GateState
 from bowei.domain.lots import Entrance, LotKind, Name, SpaceClass
@@ -154,11 +155,12 @@ class LotView(LotNowView):
     sharing: list[SharingView]
 
     @classmethod
-    def of(cls, status: LotStatus, at: datetime) -> "LotView":
-        """Show a lot whole, with its age at an instant."""
+    def cut(cls, status: LotStatus, snapshot: Snapshot) -> "LotView":
+        """Show one lot of a snapshot whole."""
         lot = status.lot
+        foreseen = snapshot.foreseen.get(lot.lot_id, UNKNOWN_LOT)
         return cls(
-            **_now_fields(status, at),
+            **_now_fields(status, snapshot.at),
             name=TextView.of(lot.name),
             kind=lot.kind,
             block=lot.block or None,
@@ -168,7 +170,7 @@ class LotView(LotNowView):
             barrier_link=lot.barrier_link,
             paused=lot.paused,
             synthetic=lot.synthetic,
-            forecast=ForecastView.all_of(status, at),
+            forecast=ForecastView.all_of(status, foreseen, snapshot.at),
             sharing=[SharingView.of(row) for row in status.sharing],
         )
 
@@ -205,6 +207,20 @@ class CopyView(BaseModel):
     )
 
 
+class SignOfLifeView(CopyView):
+    """How current a screen is; sent every few seconds while nothing changes."""
+
+    silent_s: int = Field(
+        description="For how many real seconds the live state has been silent; 0 while it answers. A screen says so "
+        "within 10 s, and shows `--` from 60 s on."
+    )
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, silent_s: float) -> "SignOfLifeView":
+        """Say how current a snapshot is."""
+        return cls(as_of=snapshot.as_of, stale=snapshot.stale, silent_s=int(silent_s))
+
+
 class LotsView(CopyView):
     """A page of lots."""
 
@@ -218,8 +234,8 @@ class OneLotView(LotView, CopyView):
 
     @classmethod
     def cut(cls, status: LotStatus, snapshot: Snapshot) -> "OneLotView":
-        """Show one lot of a snapshot."""
-        return cls(**dict(LotView.of(status, snapshot.at)), as_of=snapshot.as_of, stale=snapshot.stale)
+        """Show one lot of a snapshot, and how current that is."""
+        return cls(**dict(LotView.cut(status, snapshot)), as_of=snapshot.as_of, stale=snapshot.stale)
 
 
 class WhyView(TextView):
@@ -260,7 +276,7 @@ class NextView(BaseModel):
         )
 
 
-class GateView(FreeView, CopyView):
+class GateView(FreeView, SignOfLifeView):
     """What a hospital's gate shows."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [examples.GATE]})
@@ -280,11 +296,12 @@ class GateView(FreeView, CopyView):
     considered: list[ConsideredView] = Field(description="Every lot looked at, best first, then those left out.")
 
     @classmethod
-    def of(cls, gate: GateStatus, snapshot: Snapshot) -> "GateView":
+    def cut(cls, gate: GateStatus, snapshot: Snapshot, silent_s: float) -> "GateView":
         """Show a gate of a snapshot."""
         return cls(
             as_of=snapshot.as_of,
             stale=snapshot.stale,
+            silent_s=int(silent_s),
             hospital_id=gate.hospital.hospital_id,
             name=TextView.of(gate.hospital.name),
             lot_id=gate.hospital.lot_id,

@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
-from services.availability.boards.streaming import BoardStreams
+from services.availability.boards.lines import Board
+from services.availability.gates import GateStatus
 from services.availability.measures import Measures
 from services.availability.snapshots import Snapshots
 from services.availability.streaming import Places, Streams
+from services.availability.whole_streams import WholeStreams
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Wiring:
     snapshots: Snapshots
     places: Places
     streams: Streams
-    board_streams: BoardStreams
+    board_streams: WholeStreams[Board]
+    gate_streams: WholeStreams[GateStatus]
     measures: Measures
 
 

@@ -1,15 +1,16 @@
 """Assembles routing: the only module here that names concrete stores."""
 
 import asyncio
-import gc
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from bowei.domain.clock import Clock
 from bowei.livestate.failures import LiveStateAway
@@ -19,6 +20,7 @@ from bowei.livestate.redis_store import RedisLiveState
 from bowei.livestate.showing import ShowsPromises
 from bowei.observability.background import in_background, stop
 from bowei.observability.bodies import RequestLimits, RequestRules
+from bowei.observability.collecting import spare_the_collector
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
 from bowei.observability.rate_limits import RateLimit
@@ -75,7 +77,7 @@ _MOST_POLLS_OF_LOT = 4
 _POLLED = RequestLimits(total_s=40.0)
 """A long poll of 30 s, and what comes before and after."""
 _RULES = RequestRules(by_prefix={"/v1/diversions/": _POLLED, "/v1/lots/": _POLLED})
-_COLLECTED_AFTER = (20_000, 20, 20)
+_PREFLIGHT_KEPT_S = 3_600
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 
 
@@ -110,7 +112,7 @@ OpensStores = Callable[[AsyncExitStack], Awaitable[Stores]]
 
 def create_app(settings: Settings) -> FastAPI:
     """Make the app; its stores are opened when it starts."""
-    return assemble(settings, lambda stack: _open_stores(settings, stack), started=_spare_the_collector)
+    return assemble(settings, lambda stack: _open_stores(settings, stack), started=spare_the_collector)
 
 
 def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[[], None] = lambda: None) -> FastAPI:
@@ -142,6 +144,8 @@ def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[
     )
     app.add_middleware(Direct, failures=PROBLEM_CODES)
     metrics = install_http(app, service="routing", failures=PROBLEM_CODES, rules=_RULES)
+    if settings.pages_url is not None:
+        _let_pages_ask(app, settings.pages_url)
     measures = Measures(metrics.registry)
     for each in (router, lots_router, gates_router):
         app.include_router(each)
@@ -155,14 +159,17 @@ def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[
     return app
 
 
-def _spare_the_collector() -> None:
-    """Let the garbage collector look through a city no more, and seldom through what requests leave: they leave little.
-
-    It used to take an eighth of a request's time, and one request of many waited until a large city was looked through.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTED_AFTER)
+def _let_pages_ask(app: FastAPI, pages_url: str) -> None:
+    """Let the pages, which availability serves, ask from their own address; no other page of the web may."""
+    address = urlsplit(pages_url)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[f"{address.scheme}://{address.netloc}"],
+        allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+        expose_headers=["ETag", "Retry-After"],
+        max_age=_PREFLIGHT_KEPT_S,
+    )
 
 
 async def _start(

@@ -33,7 +33,7 @@ class Settings:
     barrier_broker: str | None = field(repr=False)
     """The MQTT broker by which barriers are told; without it they ask by long poll."""
     pages_url: str | None
-    """Where the drivers' page is, for the QR on slips; without it slips have none."""
+    """Where people's browsers find the pages: for the QR on slips, and the one origin that may ask from elsewhere."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -56,7 +56,7 @@ def settings_from(environment: Environment) -> Settings:
         most_streams=environment.integer("BOWEI_ROUTING_STREAMS", 2_000, least=1, most=8_000),
         geofence_m=environment.integer("BOWEI_ROUTING_GEOFENCE_M", 0, least=0, most=500),
         barrier_broker=_barrier_broker(environment),
-        pages_url=environment.find_text("BOWEI_DRIVER_PAGE_URL"),
+        pages_url=environment.public_url("BOWEI_PAGES_URL"),
     )
 
 

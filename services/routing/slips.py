@@ -6,6 +6,7 @@ The QR opens the driver's page with the token in the address's fragment, which a
 import io
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -34,7 +35,7 @@ class Slip:
 
 def page_of(pages_url: str | None, diversion_id: str, token: str) -> str | None:
     """Give the address of a driver's page; None where none is served."""
-    return None if pages_url is None else f"{pages_url.rstrip('/')}/{quote(diversion_id)}#token={quote(token)}"
+    return None if pages_url is None else f"{pages_url}/go#d={quote(diversion_id)}&token={quote(token)}"
 
 
 def drawn(slip: Slip) -> str:
@@ -50,7 +51,7 @@ def drawn(slip: Slip) -> str:
         _line(352, 26, "入场时出示此号码 · show this code at the entrance"),
     ]
     if slip.walk_s is not None:
-        minutes = max(1, round(slip.walk_s / 60))
+        minutes = max(1, ceil(slip.walk_s / 60))  # as boards say it
         lines.append(_line(396, 26, f"步行至医院约 {minutes} 分钟 · {minutes} min walk to the hospital"))
     if slip.page is not None:
         lines += [_qr(slip.page), _line(_HEIGHT - 36, 24, "扫码导航与延时 · scan to navigate")]

@@ -28,6 +28,8 @@ class Seen:
     """What pages did that nobody may see."""
 
     url: str
+    also: str = ""
+    """Another address that pages may ask: routing's."""
     complaints: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
@@ -43,7 +45,8 @@ class Seen:
             self.complaints.append(words)
 
     def _look(self, request: Request) -> None:
-        if urlsplit(request.url).netloc != urlsplit(self.url).netloc:
+        own = {urlsplit(self.url).netloc, urlsplit(self.also).netloc}
+        if urlsplit(request.url).netloc not in own and not request.url.startswith("blob:"):
             self.outside.append(request.url)
 
 

@@ -10,10 +10,14 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
+from bowei.domain.observations import LotState
+from tests.browser.acting import GATE_KEY, acting_on
 from tests.browser.block import Block, running_block
 from tests.browser.chromium import PHONE, WALL, chromium, context_of, find_chromium
 from tests.browser.opening import number
-from tests.service.availability_block import MALL
+from tests.service.availability_block import FIRST, MALL
+from tests.system.routing_city import MALL as ROUTED_MALL
+from tests.system.routing_city import Site, prepared_site
 
 _PILLAR: ViewportSize = {"width": 1080, "height": 1920}
 _BOARDS: dict[str, tuple[ViewportSize, str]] = {
@@ -77,6 +81,41 @@ async def take(folder: Path, program: str) -> None:
             block.speak()
 
 
+async def take_acting(folder: Path, program: str, site: Site) -> None:
+    """Take the pictures of the pages on which people act."""
+    async with acting_on(site) as acting, chromium(program) as browser:
+
+        async def page_at(address: str, size: ViewportSize = PHONE) -> Page:
+            page = await _page(browser, size)
+            await page.goto(address)
+            return page
+
+        go = f"{acting.pages}/go?h={FIRST}"
+        page = await page_at(f"{go}&lang=zh&theme=light")
+        await expect(page.get_by_role("button", name="为我找车位")).to_be_visible()
+        await page.screenshot(path=folder / "go-choose.png")
+        for name, query in {"go-held": "&lang=zh&theme=light", "go-held-dark": "&lang=en&theme=dark"}.items():
+            held = await page_at(go + query)
+            await held.locator("button.main").click()
+            await expect(held.get_by_role("timer")).to_be_visible()
+            await held.screenshot(path=folder / f"{name}.png")
+        gate = f"{acting.pages}/gate/{FIRST}"
+        phone = await page_at(f"{gate}?lang=zh&theme=light#key={GATE_KEY}")
+        await phone.get_by_role("button", name="送一辆车").click()
+        await phone.get_by_role("button", name="二维码单据").click()
+        await expect(phone.get_by_role("img")).to_be_visible()
+        await phone.screenshot(path=folder / "gate-phone.png")
+        desk = await page_at(f"{gate}?lang=en&theme=dark", _DESK)
+        await expect(desk.locator(".next h2")).not_to_be_empty()
+        await desk.screenshot(path=folder / "gate-desk-dark.png")
+        moved = await page_at(f"{go}&lang=en&theme=light")
+        await moved.locator("button.main").click()
+        await expect(moved.get_by_role("timer")).to_be_visible()
+        await acting.city.report(ROUTED_MALL, 30, state=LotState.CLOSED)
+        await expect(moved.get_by_role("alert")).not_to_be_empty()
+        await moved.screenshot(path=folder / "go-moved.png")
+
+
 def main() -> None:
     """Take the pictures into the folder that is named."""
     program = find_chromium()
@@ -85,6 +124,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(take(folder, program))
+    with prepared_site() as site:
+        asyncio.run(take_acting(folder, program, site))
 
 
 if __name__ == "__main__":

@@ -144,7 +144,11 @@ class Block:
 
 @asynccontextmanager
 async def running_block(
-    *, most_streams: int = 10, frame_gap_s: float = 0.02, travel_times: LiveTravelTimes | None = None
+    *,
+    most_streams: int = 10,
+    frame_gap_s: float = 0.02,
+    travel_times: LiveTravelTimes | None = None,
+    routing_url: str | None = None,
 ) -> AsyncIterator[Block]:
     """Run the service over an empty live state."""
     clock, live_state = SteppedClock(MONDAY_MORNING), InMemoryLiveState()
@@ -162,6 +166,7 @@ async def running_block(
             frame_gap_s=frame_gap_s,
             beat_s=BEAT_S,
             current_for_s=CURRENT_FOR_S,
+            routing_url=routing_url,
         )
     )
     transport = httpx2.ASGITransport(app=app)

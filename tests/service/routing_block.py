@@ -73,7 +73,7 @@ def settings(**changes: Any) -> Settings:
         "most_streams": 10,
         "geofence_m": 0,
         "barrier_broker": None,
-        "pages_url": "https://parking.example/d",
+        "pages_url": "https://parking.example",
     }
     return Settings(**{**known, **changes})
 

@@ -20,6 +20,7 @@ from tests.service.availability_block import (
     SQUARE,
     TOWER,
     Block,
+    EventReader,
     agreement,
     running_block,
 )
@@ -280,3 +281,22 @@ async def test_the_citys_clock_can_be_read(block: Block) -> None:
     response = await block.client.get("/v1/time")
     assert response.json() == {"now": "2026-03-02T00:35:00.000Z"}
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_gate_is_followed_as_it_changes_with_signs_of_life_between(block: Block) -> None:
+    """A guard's console must know when it has lost contact: silence can't be told from a quiet gate without them."""
+    async with EventReader(block.app, f"/v1/hospitals/{FIRST}/gate/stream") as reader:
+        first = await reader.event()
+        assert (first.event, first.data["next"]["lot_id"]) == ("gate", MALL)
+        await reader.event_that(lambda event: event.event == "beat" and event.data["silent_s"] == 0)
+        await block.report(OWN, 1)
+        changed = await reader.event_that(lambda event: event.event == "gate" and event.data.get("free") == 1)
+        assert changed.data["hospital_id"] == FIRST
+        block.live_state.away = True
+        await reader.event_that(lambda event: event.data["silent_s"] >= 2)
+
+
+async def test_the_stream_of_an_unknown_gate_is_refused(block: Block) -> None:
+    """Before anything is sent."""
+    response = await block.client.get("/v1/hospitals/nowhere/gate/stream")
+    assert (response.status_code, response.json()["code"]) == (404, "unknown_hospital")

@@ -29,6 +29,19 @@ async def test_a_page_comes_with_a_policy_that_lets_nothing_else_in(block: Block
     assert {policy[name] for name in ("script-src", "style-src", "img-src", "connect-src")} == {"'self'"}
 
 
+async def test_a_page_that_acts_may_ask_routing_and_nobody_else() -> None:
+    """Its policy and its script are told the same address; a key in its own address is nobody's referrer."""
+    async with running_block(routing_url="https://routing.example/city") as block:
+        for path in ("/go", f"/gate/{FIRST}"):
+            response = await block.client.get(path)
+            policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
+            assert policy["connect-src"] == "'self' https://routing.example"
+            assert policy["script-src"] == policy["style-src"] == "'self'"
+            assert '<meta name="bowei-routing" content="https://routing.example/city">' in response.text
+            assert response.headers["referrer-policy"] == "no-referrer"
+        assert "routing.example" not in (await block.client.get(f"/board/{FIRST}")).headers["content-security-policy"]
+
+
 async def test_what_a_page_loads_is_kept_for_ever_under_the_name_of_its_content(block: Block) -> None:
     """Its address holds the version; under another version the same is given, to be asked for again."""
     page = (await block.client.get(f"/board/{FIRST}")).text

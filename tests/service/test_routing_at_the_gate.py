@@ -120,8 +120,8 @@ async def test_the_qr_opens_the_drivers_page(world: World) -> None:
             break
     else:
         pytest.fail("the QR says something else")
-    address, fragment = page.split("#token=")
-    assert address == "https://parking.example/d/gate-1-0001"
+    address, fragment = page.split("&token=")
+    assert address == "https://parking.example/go#d=gate-1-0001"
     seen = await world.request("GET", "/v1/diversions/gate-1-0001", unquote(fragment))
     assert seen.status_code == 200
 

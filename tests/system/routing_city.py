@@ -313,7 +313,8 @@ def _lot(lot_id: LotId) -> Lot:
     kind = LotKind.HOSPITAL if lot_id == OWN else LotKind.MALL
     entrance = Entrance("north", Name("北口", "North"), place)
     capacity = SPACES.get(lot_id, 127) * 2
-    return Lot(lot_id, kind, Name("停车场", "Lot"), "Asia/Shanghai", capacity, place, (entrance,), barrier_link=True)
+    name = Name(f"停车场{lot_id}", f"Lot {lot_id}")
+    return Lot(lot_id, kind, name, "Asia/Shanghai", capacity, place, (entrance,), barrier_link=True)
 
 
 def _agreement(lot_id: LotId) -> Agreement:

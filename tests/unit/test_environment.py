@@ -74,3 +74,19 @@ def test_a_level_of_logs_that_does_not_exist_is_refused_with_those_that_do() -> 
     assert Environment({"BOWEI_LOG_LEVEL": "debug"}).log_level() == "DEBUG"
     with pytest.raises(WrongEnvironment, match=r"BOWEI_LOG_LEVEL is none of DEBUG, INFO, WARNING, ERROR"):
         Environment({"BOWEI_LOG_LEVEL": "loud"}).log_level()
+
+
+def test_a_public_address_is_told_to_browsers_as_it_is_without_its_last_slash() -> None:
+    """An unset one is None: then everything is at one address."""
+    assert Environment({"URL": "https://parking.example/city/"}).public_url("URL") == "https://parking.example/city"
+    assert Environment({}).public_url("URL") is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["parking.example", "ftp://parking.example", "https://", "https://a.example; img-src *", "https://a.example?x=1"],
+)
+def test_what_is_no_public_address_is_refused(value: str) -> None:
+    """It stands in a policy that is sent to browsers: nothing may be slipped into that."""
+    with pytest.raises(WrongEnvironment, match=r"URL is not an address such as https://parking\.example"):
+        Environment({"URL": value}).public_url("URL")

@@ -30,8 +30,9 @@ export function ask(address) {
 }
 
 export class Feed {
-  /** `hear(event, data)` is called with "board" and "beat", and with "refused" and a status. */
-  constructor(streamAddress, onceAddress, hear) {
+  /** `hear(event, data)` is called with `whole` ("board", "gate") and "beat", and with "refused" and a status. */
+  constructor(streamAddress, onceAddress, hear, whole) {
+    this.whole = whole || "board";
     this.streamAddress = streamAddress;
     this.onceAddress = onceAddress;
     this.hear = hear;
@@ -59,7 +60,7 @@ export class Feed {
     if (this.fruitless >= FRUITLESS_MOST) return;
     const source = new EventSource(this.streamAddress);
     const self = this;
-    ["board", "beat"].forEach(function (name) {
+    [this.whole, "beat"].forEach(function (name) {
       source.addEventListener(name, function (event) {
         self.heardAt = performance.now();
         self.heardHere = true;
@@ -120,7 +121,7 @@ export class Feed {
   }
 
   took(answer) {
-    if (answer.status === 200) this.hear("board", answer.body);
+    if (answer.status === 200) this.hear(this.whole, answer.body);
     else if (answer.status) this.hear("refused", answer.status);
   }
 }

@@ -5,5 +5,5 @@ outdoor signs show the same lines, because both are cut from the same snapshot.
 
     showing    how a lot is said in one number or word      lines  which lots, in which order, with which arrow
     arrows     which way a lot lies from the board          asking what a board's address may say of it
-    streaming  a board as it changes, and signs of life     views, api  bodies and addresses
+    views, api  bodies and addresses
 """

@@ -81,6 +81,6 @@ async def stream_board(
     wired: Wired, asked: Annotated[BoardAsked, Depends(_admitted)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a board: `board` events are whole, and a `beat` comes every 3 s in which nothing changed."""
-    async for event in wired.board_streams.follow(asked):
+    async for event in wired.board_streams.follow(lambda snapshot: board_of(snapshot, asked)):
         wired.measures.events.inc()
         yield event

@@ -9,21 +9,7 @@ from services.availability.boards.lines import Board, BoardKind, Line
 from services.availability.boards.showing import Shows
 from services.availability.lots import Level
 from services.availability.snapshots import Snapshot
-from services.availability.views import CopyView, TextView
-
-
-class SignOfLifeView(CopyView):
-    """How current a board is; sent every few seconds while nothing changes."""
-
-    silent_s: int = Field(
-        description="For how many real seconds the live state has been silent; 0 while it answers. A board says so "
-        "within 10 s, and shows `--` from 60 s on."
-    )
-
-    @classmethod
-    def at(cls, snapshot: Snapshot, silent_s: float) -> "SignOfLifeView":
-        """Say how current a snapshot is."""
-        return cls(as_of=snapshot.as_of, stale=snapshot.stale, silent_s=int(silent_s))
+from services.availability.views import SignOfLifeView, TextView
 
 
 class LineView(BaseModel):

@@ -1,6 +1,7 @@
 """HTTP in, HTTP out, of pages and of what they load."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
 
@@ -8,23 +9,37 @@ from bowei.domain.problems import Refused
 from services.availability.pages.files import File, Pages
 
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{drawn}; connect-src 'self'{routing}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_PAGE = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_POLICY}
+_PAGE = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_POLICY.format(drawn="", routing="")}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ASK_AGAIN = {"Cache-Control": "no-cache"}
 _READ = ["GET", "HEAD"]
 
 
-def pages_router(pages: Pages, streets: File) -> APIRouter:
-    """Give the addresses of `pages`; `streets` is what the map draws below its lots."""
+def pages_router(pages: Pages, streets: File, routing_url: str | None = None) -> APIRouter:
+    """Give the addresses of `pages`; `streets` is what the map draws below its lots.
+
+    `routing_url` is where the pages that act find routing, if not at their own address.
+    """
     router = APIRouter(include_in_schema=False)
+    acting = _acting(routing_url)
 
     @router.api_route("/board/{board_id}", methods=_READ)
     async def show_board(request: Request, board_id: str) -> Response:  # noqa: ARG001 (its script reads the address)
         """Show the board of a hospital, a lot or a block."""
         return _answer(request, pages.pages["board"], _PAGE)
+
+    @router.api_route("/go", methods=_READ)
+    async def show_go(request: Request) -> Response:
+        """Show a driver's own page: from the hospital's QR, or a slip's."""
+        return _answer(request, pages.pages["go"], acting)
+
+    @router.api_route("/gate/{hospital_id}", methods=_READ)
+    async def show_gate(request: Request, hospital_id: str) -> Response:  # noqa: ARG001 (its script reads the address)
+        """Show the console of a hospital's gate; what it does takes the gate's key."""
+        return _answer(request, pages.pages["gate"], acting)
 
     @router.api_route("/map", methods=_READ)
     async def show_map(request: Request) -> Response:
@@ -45,6 +60,15 @@ def pages_router(pages: Pages, streets: File) -> APIRouter:
         return _answer(request, file, _FOR_EVER if version == pages.version else _ASK_AGAIN)
 
     return router
+
+
+def _acting(routing_url: str | None) -> Mapping[str, str]:
+    """Give the headers of pages that ask routing, and show a slip that it drew."""
+    address = urlsplit(routing_url or "")
+    routing = f" {address.scheme}://{address.netloc}" if routing_url else ""
+    policy = CONTENT_POLICY.format(drawn=" blob:", routing=routing)
+    # What a page's address holds is for nobody else, and a key in the fragment least of all.
+    return _PAGE | {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 
 
 def _answer(request: Request, file: File, headers: Mapping[str, str]) -> Response:

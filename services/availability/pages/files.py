@@ -64,10 +64,11 @@ def find_folder() -> Path:
     raise FileNotFoundError("the folder web is missing: install Bowei from its wheel or run it in a checkout")
 
 
-def read_pages(folder: Path) -> Pages:
+def read_pages(folder: Path, routing_url: str | None = None) -> Pages:
     """Read all files of a folder. Every page is `<name>/<name>.html`.
 
-    In a page `{version}` stands for the version, and `{en:board.title}` for a text: what is there before any script.
+    In a page `{version}` stands for the version, `{en:board.title}` for a text: what is there before any script; and
+    `{routing}` for where its script finds routing, nothing where that is at the page's own address.
 
     Raises:
         WrongCatalogue: a catalogue of texts can't be used.
@@ -84,7 +85,7 @@ def read_pages(folder: Path) -> Pages:
         content.update(f"{name} {len(body)}\n".encode() + body)
     version = content.hexdigest()[:16]
     pages = {
-        Path(name).stem: File.of(name, _filled(body.decode(), version, texts).encode())
+        Path(name).stem: File.of(name, _filled(body.decode(), version, texts, routing_url or "").encode())
         for name, body in bodies.items()
         if name.endswith(".html")
     }
@@ -98,6 +99,6 @@ def read_streets(roads: Path | None) -> File:
     return File.of(f"streets{_STREETS}", _NO_STREETS if drawn is None else drawn.read_bytes())
 
 
-def _filled(page: str, version: str, texts: Mapping[str, Texts]) -> str:
+def _filled(page: str, version: str, texts: Mapping[str, Texts], routing_url: str) -> str:
     with_texts = _TEXT.sub(lambda found: escape(texts[found[1]][found[2]]), page)
-    return with_texts.replace("{version}", version)
+    return with_texts.replace("{version}", version).replace("{routing}", escape(routing_url))

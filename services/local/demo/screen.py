@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from rich import box
@@ -27,13 +28,15 @@ _AROUND = 11
 """Lines taken by all but the rows: head 1, the hospitals' frame 2, the tables' heads 3 and 2, the tally 3."""
 
 
-def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]) -> Table:
-    """Give the table of addresses that a person may open."""
+def addresses(urls: Mapping[str, str], hospital_id: str, gate_key: str, pids: Mapping[str, int]) -> Table:
+    """Give the table of addresses that a person may open; that of the console holds the key of this run's gate."""
     table = Table(title="Bowei 泊位", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("what")
     table.add_column("where", overflow="fold")
     rows = [
         ("board 诱导屏", board_address(urls, hospital_id)),
+        ("driver's page 找车位", go_address(urls, hospital_id)),
+        ("gate console 控制台", gate_address(urls, hospital_id, gate_key)),
         ("city map", f"{urls['availability']}/map"),
         ("gate of the hospital", f"{urls['availability']}/v1/hospitals/{hospital_id}/gate"),
         ("lots", f"{urls['availability']}/v1/lots"),
@@ -51,6 +54,26 @@ def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]
 def board_address(urls: Mapping[str, str], hospital_id: str) -> str:
     """Give the address of a hospital's board, for drivers who look north."""
     return f"{urls['availability']}/board/{hospital_id}?facing=n"
+
+
+def go_address(urls: Mapping[str, str], hospital_id: str) -> str:
+    """Give the address of a driver's page, as the QR at the hospital has it."""
+    return f"{urls['availability']}/go?h={hospital_id}"
+
+
+def gate_address(urls: Mapping[str, str], hospital_id: str, gate_key: str) -> str:
+    """Give the address of a gate's console, with its key in the fragment, which a browser sends to nobody."""
+    return f"{urls['availability']}/gate/{hospital_id}#key={quote(gate_key)}"
+
+
+def pages_to_open(urls: Mapping[str, str], hospital_id: str, gate_key: str) -> tuple[str, ...]:
+    """Give the pages for people, each in a tab of its own; the board comes last, so that it is the one in front."""
+    return (
+        f"{urls['availability']}/map",
+        gate_address(urls, hospital_id, gate_key),
+        go_address(urls, hospital_id),
+        board_address(urls, hospital_id),
+    )
 
 
 class Screen:

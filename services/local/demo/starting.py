@@ -3,13 +3,14 @@
 import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx2
 
 from bowei.domain.clock import Clock
+from bowei.domain.lots import HospitalId
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.clock import mark_demo, open_clock
@@ -39,6 +40,8 @@ class City:
     urls: Mapping[str, str]
     """By the service's name."""
     source_keys: Mapping[str, str]
+    gate_key: str = field(repr=False)
+    """Of the first hospital's gate, made for this run."""
 
 
 @asynccontextmanager
@@ -64,7 +67,8 @@ async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Sa
             async with Processes(specs, data) as processes:
                 urls = {spec.name: spec.url for spec in specs}
                 keys = await _register(urls["registry"], admin_token, scene)
-                yield City(pool, clock, processes, urls, keys)
+                gate_key = await _gate_key(urls["registry"], admin_token, scene.hospitals[0].hospital_id)
+                yield City(pool, clock, processes, urls, keys, gate_key)
 
 
 async def begin_anew(database_url: str, say: Say) -> None:
@@ -143,6 +147,9 @@ def _specs(servers: Servers, settings: Mapping[str, str], scene: DemoScene, say:
     }
     usual = service_specs(common)
     specs = on_free_ports(usual)
+    url_of = {spec.name: spec.url for spec in specs}
+    pages = {"BOWEI_PAGES_URL": url_of["availability"], "BOWEI_ROUTING_URL": url_of["routing"]}
+    specs = tuple(replace(spec, environment={**spec.environment, **pages}) for spec in specs)
     for wanted, got in zip(usual, specs, strict=True):
         if wanted.port != got.port:
             say(f"Port {wanted.port} is in use by another program: {got.name} is on port {got.port}.")
@@ -160,3 +167,15 @@ async def _register(url: str, admin_token: str, scene: DemoScene) -> Mapping[str
         raise SetupProblem("scene_refused", f"The registry refused the scene: {code}.", "Mend the scene file.")
     keys: Mapping[str, str] = response.json()["keys"]
     return keys
+
+
+async def _gate_key(url: str, admin_token: str, hospital_id: HospitalId) -> str:
+    """Let the registry make the key of a hospital's gate, for its console."""
+    async with httpx2.AsyncClient(base_url=url, timeout=_SCENE_WITHIN_S, trust_env=False) as client:
+        response = await client.post(
+            f"/v1/hospitals/{hospital_id}/gate-key", headers={"Authorization": f"Bearer {admin_token}"}
+        )
+    if response.status_code != 201:
+        raise SetupProblem("gate_key_refused", "The registry made no key for the gate.", "See the registry's log.")
+    key: str = response.json()["key"]
+    return key
