@@ -1,6 +1,6 @@
 """Measurements: what the design costs, as ratios to its own parts and to other designs, in one run on one machine.
 
-python -m loadtests [ledger|ranking|decide|decide-large|ingest|roads|endurance|board]
+python -m loadtests [ledger|ranking|decide|decide-large|ingest|reading|roads|endurance|board]
 
 runs what is named, or all but decide-large, endurance and board; prints a table and writes results/latest.json
 
@@ -8,6 +8,7 @@ ledger     placing holds: group commit against one transaction each, alone, on o
 ranking    choosing the lot: against the bare road engine, against exact Dijkstra, and in a large city
 decide     a decision over HTTP: against its ceilings, and another design; `decide-large`: 100,000 lots against 5,000
 ingest     taking in: cost of a report against bare inserts, and how long until a board has it
+reading    open data, against Starlette with the same bytes, and while lots report
 ingesting  what lots say while holds are placed, from a process of its own
 roads      how soon a change of all roads is driven by, and whom it slows
 endurance  five minutes of 5,000 observations/s, and nothing lost

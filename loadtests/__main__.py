@@ -13,6 +13,7 @@ from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
 from loadtests.ranking import measure as measure_ranking
+from loadtests.reading import measure as measure_reading
 from loadtests.roads import measure as measure_roads
 
 BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -21,6 +22,7 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "decide": measure_decide,
     "decide-large": measure_decide_large,
     "ingest": measure_ingest,
+    "reading": measure_reading,
     "roads": measure_roads,
     "endurance": measure_endurance,
     "board": measure_board,

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _EVENT_STREAM = "text/event-stream"
-_SECURITY_HEADERS = (
+SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -121,7 +121,7 @@ def _decorated(send: Send, own_id: str, answer: _Answer, request_headers: Header
             answer.status = message["status"]
             headers = [*message.get("headers", ()), (b"x-request-id", own_id.encode())]
             own = {name for name, _ in headers}
-            headers += [(name, value) for name, value in _SECURITY_HEADERS if name not in own]
+            headers += [(name, value) for name, value in SECURITY_HEADERS if name not in own]
             if answer.status == 413 or "expect" in request_headers:
                 headers.append((b"connection", b"close"))  # what is left of the body is not read
             message["headers"] = headers

@@ -1,7 +1,8 @@
 """Everyone looks: lots, the hospitals' gates, boards, streams of all, and the pages that show them.
 
 Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, …/gate/stream (SSE), /v1/lots, /v1/lots/{id},
-          /v1/stream (SSE), /v1/time, /v1/boards/{id}, …/stream (SSE); pages: /board/{id}, /map
+          /v1/stream (SSE), /v1/time, /v1/boards/{id}, …/stream (SSE); pages: /board/{id}, /go,
+          /gate/{id}, /map; open data: /open/v1/…
 Reads     its mirror of the live state; the ledger once, at start, for the clock that the city runs on
 Writes    nothing
 Promise   a board, a gate and a list that are read together show the same number, because all are cut from one
@@ -15,6 +16,7 @@ Promise   a board, a gate and a list that are read together show the same number
     selecting  filters and pages          streaming  server-sent events      whole_streams  … of boards and gates
     boards     a few lines for a screen   pages      the files of web/, served from memory
     signs      the same for outdoor signs, over wires and brokers
+    opendata   all lots in the shapes that others read, rendered once for everybody
     app        assembles; wiring, settings           measures   this service's metrics
     examples   for the API's description         considered_view   one lot that was looked at for a gate
 """

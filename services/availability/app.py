@@ -30,6 +30,11 @@ from services.availability.api import router
 from services.availability.boards.api import router as boards
 from services.availability.boards.views import BoardView
 from services.availability.measures import Measures
+from services.availability.opendata.api import CACHED, WHOLE_LISTS
+from services.availability.opendata.api import router as open_data
+from services.availability.opendata.editions import Editions
+from services.availability.opendata.front import Front
+from services.availability.opendata.publisher import Publisher
 from services.availability.pages.api import pages_router
 from services.availability.pages.files import find_folder, read_pages, read_streets
 from services.availability.settings import Settings
@@ -61,6 +66,7 @@ class Parts:
     beat_s: float = BEAT_S
     current_for_s: float = CURRENT_FOR_S
     signs: Signs = NO_SIGNS
+    publisher: Publisher = Publisher()  # noqa: RUF009 (frozen)
     routing_url: str | None = None
     """Where browsers find routing; None: where the pages are."""
     roads: Path | None = None
@@ -90,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
             most_streams=settings.most_streams,
             signs=settings.signs,
             routing_url=settings.routing_url,
+            publisher=settings.publisher,
             roads=settings.roads,
             close=live_state.close,
             started=spare_the_collector,
@@ -118,6 +125,7 @@ def assemble(parts: Parts) -> FastAPI:
                 streams=Streams(snapshots, places, frame_gap_s=parts.frame_gap_s),
                 board_streams=WholeStreams("board", BoardView.cut, snapshots, places, **pace),
                 gate_streams=WholeStreams("gate", GateView.cut, snapshots, places, **pace),
+                editions=Editions(snapshots, parts.publisher),
                 measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
             keeper = RoadsKeeper(parts.travel_times, mirror, clock)
@@ -143,11 +151,13 @@ def assemble(parts: Parts) -> FastAPI:
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET"],
-        allow_headers=["Last-Event-ID"],
-        expose_headers=["Link", "X-Total-Count"],
+        allow_headers=["Last-Event-ID", "If-None-Match"],
+        expose_headers=["Link", "X-Total-Count", "ETag"],
     )
+    app.add_middleware(Front, paths=WHOLE_LISTS, cached=CACHED, editions=lambda: _editions_of(app), metrics=metrics)
     app.include_router(router)
     app.include_router(boards)
+    app.include_router(open_data)
     pages = read_pages(find_folder(), parts.routing_url)
     app.include_router(pages_router(pages, read_streets(parts.roads), parts.routing_url))
 
@@ -161,6 +171,11 @@ def assemble(parts: Parts) -> FastAPI:
 
     add_health(app, {"live_state": live_state_away}, metrics, unready=nothing_to_show)
     return app
+
+
+def _editions_of(app: FastAPI) -> Editions | None:
+    wiring = getattr(app.state, "wiring", None)
+    return wiring.editions if isinstance(wiring, Wiring) else None
 
 
 async def clock_of(settings: Settings) -> Clock:

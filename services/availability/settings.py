@@ -6,6 +6,7 @@ from pathlib import Path
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
 from bowei.observability.operator_files import FileWrong
+from services.availability.opendata.publisher import Publisher, publisher_from
 from services.availability.signs.signs_file import NO_SIGNS, Signs, read_signs_file
 
 
@@ -22,6 +23,8 @@ class Settings:
     routing_url: str | None
     """Where people's browsers find routing, for the pages that act; None: at the pages' own address."""
     signs: Signs
+    publisher: Publisher
+    """Whom open data names."""
 
 
 def settings_from(environment: Environment) -> Settings:
@@ -38,6 +41,7 @@ def settings_from(environment: Environment) -> Settings:
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
         routing_url=environment.public_url("BOWEI_ROUTING_URL"),
         signs=_signs(environment),
+        publisher=publisher_from(environment),
     )
 
 

@@ -9,6 +9,7 @@ from bowei.domain.clock import Clock
 from services.availability.boards.lines import Board
 from services.availability.gates import GateStatus
 from services.availability.measures import Measures
+from services.availability.opendata.editions import Editions
 from services.availability.snapshots import Snapshots
 from services.availability.streaming import Places, Streams
 from services.availability.whole_streams import WholeStreams
@@ -26,6 +27,7 @@ class Wiring:
     streams: Streams
     board_streams: WholeStreams[Board]
     gate_streams: WholeStreams[GateStatus]
+    editions: Editions
     measures: Measures
 
 

@@ -23,6 +23,7 @@ from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.roads.by_air import AirTravelTimes
 from bowei.roads.travel_times import LiveTravelTimes
 from services.availability.app import Parts, assemble
+from services.availability.opendata.publisher import Publisher
 from services.availability.snapshots import Pace
 
 _T = TypeVar("_T")
@@ -142,6 +143,9 @@ class Block:
         return await self.until(f"/v1/lots/{lot_id}", holds)
 
 
+_NOBODY = Publisher()
+
+
 @asynccontextmanager
 async def running_block(
     *,
@@ -149,6 +153,7 @@ async def running_block(
     frame_gap_s: float = 0.02,
     travel_times: LiveTravelTimes | None = None,
     routing_url: str | None = None,
+    publisher: Publisher = _NOBODY,
 ) -> AsyncIterator[Block]:
     """Run the service over an empty live state."""
     clock, live_state = SteppedClock(MONDAY_MORNING), InMemoryLiveState()
@@ -167,6 +172,7 @@ async def running_block(
             beat_s=BEAT_S,
             current_for_s=CURRENT_FOR_S,
             routing_url=routing_url,
+            publisher=publisher,
         )
     )
     transport = httpx2.ASGITransport(app=app)
