@@ -1,7 +1,7 @@
 """Everyone looks: lots, the hospitals' gates, boards, streams of all, and the pages that show them.
 
 Answers   GET /v1/hospitals, /v1/hospitals/{id}/gate, …/gate/stream (SSE), /v1/lots, /v1/lots/{id},
-          /v1/stream (SSE), /v1/time, /v1/boards/{id}, …/stream (SSE); pages: /board/{id}, /go,
+          /v1/stream (SSE), /v1/closures, /v1/time, /v1/boards/{id}, …/stream (SSE); pages: /board/{id}, /go,
           /gate/{id}, /map; open data: /open/v1/…
 Reads     its mirror of the live state; the ledger once, at start, for the clock that the city runs on
 Writes    nothing
@@ -18,5 +18,6 @@ Promise   a board, a gate and a list that are read together show the same number
     signs      the same for outdoor signs, over wires and brokers
     opendata   all lots in the shapes that others read, rendered once for everybody
     app        assembles; wiring, settings           measures   this service's metrics
+    closures   closed roads, as areas
     examples   for the API's description         considered_view   one lot that was looked at for a gate
 """

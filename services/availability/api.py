@@ -10,11 +10,20 @@ from bowei.domain.lots import HospitalId, LotId, LotKind
 from bowei.domain.places import Datum
 from bowei.domain.problems import FieldError, Refused
 from bowei.observability.problems import problem_responses
+from services.availability.closures import ClosuresView, ClosureView
 from services.availability.gates import GateStatus
 from services.availability.selecting import LARGEST_RADIUS_M, Filter, page_of, read_box, read_near, select
 from services.availability.snapshots import Snapshot
 from services.availability.streaming import MOST_LOTS
-from services.availability.views import GateView, HospitalsView, HospitalView, LotsView, LotView, OneLotView, TimeView
+from services.availability.views import (
+    GateView,
+    HospitalsView,
+    HospitalView,
+    LotsView,
+    LotView,
+    OneLotView,
+    TimeView,
+)
 from services.availability.wiring import Wired
 
 _CACHED = "public, max-age=1"
@@ -209,6 +218,17 @@ async def stream(
     async for event in wired.streams.follow(asked, last_event_id):
         wired.measures.events.inc()
         yield event
+
+
+@router.get(
+    "/closures", operation_id="list_open_closures", response_model_exclude_none=True, summary="Closed roads, as areas"
+)
+async def list_closures(wired: Wired, response: Response) -> ClosuresView:
+    """List what is closed, and what will be, as every process that drives has it."""
+    response.headers["Cache-Control"] = _CACHED
+    now = wired.clock.now()
+    items = [ClosureView.at(one, now) for one in wired.closures() if one.ends_at > now]
+    return ClosuresView(items=items, total=len(items))
 
 
 @router.get("/time", operation_id="get_time", response_model_exclude_none=True, summary="The city's clock")

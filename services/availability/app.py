@@ -126,6 +126,7 @@ def assemble(parts: Parts) -> FastAPI:
                 board_streams=WholeStreams("board", BoardView.cut, snapshots, places, **pace),
                 gate_streams=WholeStreams("gate", GateView.cut, snapshots, places, **pace),
                 editions=Editions(snapshots, parts.publisher),
+                closures=lambda: mirror.roads.closures,
                 measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
             keeper = RoadsKeeper(parts.travel_times, mirror, clock)

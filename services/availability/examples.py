@@ -60,6 +60,7 @@ LOT: dict[str, Any] = LOT_NOW | {
 GATE: dict[str, Any] = {
     "as_of": "2026-03-02T00:30:05.000Z",
     "stale": False,
+    "silent_s": 0,
     "hospital_id": "first-hospital",
     "name": {"zh": "市第一医院", "en": "First Hospital"},
     "lot_id": "first-hospital",

@@ -1,11 +1,13 @@
 """What the endpoints work with, and how they get it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
+from bowei.domain.road_conditions import Closure
 from services.availability.boards.lines import Board
 from services.availability.gates import GateStatus
 from services.availability.measures import Measures
@@ -28,6 +30,8 @@ class Wiring:
     board_streams: WholeStreams[Board]
     gate_streams: WholeStreams[GateStatus]
     editions: Editions
+    closures: Callable[[], Sequence[Closure]]
+    """What was said of closed roads and is not over."""
     measures: Measures
 
 

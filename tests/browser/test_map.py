@@ -1,10 +1,15 @@
 """The city map in a real browser: a list that can be narrowed, a drawing of the same, both languages, by keyboard."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
+from bowei.domain.lots import Name
+from bowei.domain.offering import LotPromise
+from bowei.domain.places import Point
+from bowei.domain.road_conditions import Closure, RoadConditions
 from tests.browser.accessible import violations
 from tests.browser.block import BANK, DARK, IN77, KIOSK, TOWER, YARD, Block
 from tests.browser.chromium import PHONE, WALL, Seen, context_of
@@ -48,6 +53,27 @@ async def test_list_and_drawing_say_what_the_api_says(browser: Browser, block: B
     await expect(page.locator(".street").first).to_be_attached()
     await block.report(MALL, 91)
     await expect(_free(page, MALL)).to_have_text("91", timeout=10_000)
+
+
+async def test_what_is_closed_is_drawn_and_said_and_what_is_held_is_listed(
+    browser: Browser, block: Block, seen: Seen
+) -> None:
+    """An area in force in words and in the drawing, with its end; a lot's holds beside its free spaces."""
+    now = datetime.now(UTC)
+    ring = tuple(Point(30.256 + north, 120.160 + east) for north, east in ((0, 0), (0, 0.002), (0.002, 0.002), (0, 0)))
+    closure = Closure("marathon", ((ring,),), now, now + timedelta(hours=1), Name("马拉松", "Marathon"), "交警")
+    await block.live_state.show_promises({MALL: LotPromise(held=4, version=2)})
+    await block.live_state.show_roads(RoadConditions(1, closures=(closure,)))
+    try:
+        page = await _open(browser, block, seen)
+        await expect(page.locator(".closure.now")).to_contain_text("Marathon")
+        await expect(page.locator(".closure.now")).to_contain_text("closed until")
+        await expect(page.locator('.drawing [data-closure="marathon"]')).to_be_attached()
+        await expect(page.locator(f'tr[data-lot="{MALL}"] .held')).to_have_text("4")
+        assert await violations(page) == []
+    finally:
+        await block.live_state.show_roads(RoadConditions(2))
+        await block.live_state.show_promises({MALL: LotPromise(version=3)})
 
 
 async def test_the_list_is_narrowed_by_keyboard_alone(browser: Browser, block: Block, seen: Seen) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -46,3 +47,23 @@ async def test_a_gate_turns_to_another_lot_when_the_way_to_the_first_is_closed_a
         assert excluded[first] == "closed_road"
         await block.live_state.show_roads(RoadConditions(2))
         await block.until(GATE, lambda said: said.get("next", {}).get("lot_id") == first)
+
+
+async def test_everybody_sees_what_is_closed_and_from_when_until_when() -> None:
+    """As an area, longitude first, in force or to come; who closed it is not said, and what is over is gone."""
+    async with running_block() as block:
+        await block.register()
+        await block.ready()
+        assert (await block.get("/v1/closures")) == {"items": [], "total": 0}
+        now = around(LOTS[0].location, 0.001)
+        later = replace(now, closure_id="later", starts_at=MONDAY_MORNING + timedelta(minutes=30))
+        await block.live_state.show_roads(RoadConditions(1, closures=(now, later)))
+        said = await block.until("/v1/closures", lambda said: said["total"] == 2)
+        first, second = said["items"]
+        assert (first["in_force"], second["in_force"]) == (True, False)
+        assert first["reason"] == {"zh": "封闭", "en": "closed"}
+        corner = first["area"]["coordinates"][0][0][0]
+        assert corner == [LOTS[0].location.lon - 0.001, LOTS[0].location.lat - 0.001]
+        assert "交警" not in str(said)
+        block.pass_time(minutes=61)
+        await block.until("/v1/closures", lambda said: said["total"] == 0)

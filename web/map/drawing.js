@@ -30,17 +30,19 @@ export class Drawing {
     if (this.last) this.show.apply(this, this.last);
   }
 
-  show(lots, hospitals, freeOf) {
-    this.last = [lots, hospitals, freeOf];
+  show(lots, hospitals, closures, freeOf) {
+    this.last = [lots, hospitals, closures, freeOf];
     const places = lots.map(function (lot) { return lot.location; }).concat(lots.length ? [] : hospitals.map(gateOf));
     if (!places.length) return;
     const box = boxOf(places);
-    const drawn = JSON.stringify([box, lots.map(function (lot) { return [lot.id, levelOf(lot), freeOf(lot)]; })]);
+    const closed = closures.map(function (one) { return [one.id, one.in_force, one.ends_at]; });
+    const drawn = JSON.stringify([box, closed, lots.map(function (lot) { return [lot.id, levelOf(lot), freeOf(lot)]; })]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     this.element.textContent = "";
     this.element.setAttribute("viewBox", [0, 0, box.width, box.height].join(" "));
     if (this.streets) this.drawLines(box);
+    closures.forEach(function (one) { this.drawArea(one, box); }, this);
     const size = box.width / 26;
     const crosses = hospitals.map(function (one) { return markAt(box.at(one.door), size, size, null, ""); });
     const numbers = lots.map(function (lot) {
@@ -52,6 +54,22 @@ export class Drawing {
     numbers.forEach(function (mark) { draw(leash(mark, size)); });
     crosses.forEach(function (mark) { draw(drawnCross(mark, size)); });
     numbers.forEach(function (mark) { draw(drawnNumber(mark, size)); });
+  }
+
+  /** An area whose roads are closed: striped by its edge, so that colour is not alone. */
+  drawArea(closure, box) {
+    const rings = [].concat.apply([], closure.area.coordinates).map(function (ring) {
+      return "M" + ring.map(function (pair) { return box.at({ lon: pair[0], lat: pair[1] }).join(" "); }).join("L") + "Z";
+    });
+    const area = element("path", {
+      class: closure.in_force ? "closed now" : "closed",
+      d: rings.join(""),
+      "fill-rule": "evenodd",
+      "stroke-width": box.width / 200,
+      "stroke-dasharray": [box.width / 60, box.width / 90].join(" "),
+    });
+    area.dataset.closure = closure.id;
+    this.element.appendChild(area);
   }
 
   drawLines(box) {

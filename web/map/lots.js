@@ -23,8 +23,9 @@ export class Lots {
     this.rows = {};
     this.caption = make("caption", "");
     const head = make("tr", "");
-    ["name", "free", "state", "age"].forEach(function (column) {
-      const cell = make("th", column === "free" || column === "age" ? column : "", t("map.column." + column));
+    ["name", "free", "held", "state", "age"].forEach(function (column) {
+      const named = ["free", "held", "age"].indexOf(column) >= 0;
+      const cell = make("th", named ? column : "", t("map.column." + column));
       cell.scope = "col";
       head.appendChild(cell);
     });
@@ -54,10 +55,12 @@ export class Lots {
   make(lot) {
     const link = make("a", "");
     link.href = this.root + "/board/" + encodeURIComponent(lot.id);
-    const row = { link: link, free: make("td", "free"), word: make("td", ""), age: make("td", "age") };
+    const row = {
+      link: link, free: make("td", "free"), held: make("td", "held"), word: make("td", ""), age: make("td", "age"),
+    };
     const name = make("th", "", link);
     name.scope = "row";
-    row.element = make("tr", "", name, row.free, row.word, row.age);
+    row.element = make("tr", "", name, row.free, row.held, row.word, row.age);
     row.element.dataset.lot = lot.id;
     this.rows[lot.id] = row;
     return row;
@@ -67,6 +70,7 @@ export class Lots {
     const level = lost ? "unknown" : levelOf(lot);
     say(row.link, lot.name[this.language]);
     say(row.free, lost ? "--" : freeOf(lot, this.t));
+    say(row.held, lost ? "--" : String(lot.held));
     say(row.word, this.t("map.level." + level));
     row.free.className = "free " + level;
     row.word.className = "word " + level;

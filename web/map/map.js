@@ -15,7 +15,7 @@ const asked = new URLSearchParams(location.search);
 const root = location.pathname.replace(/\/map$/, "");
 const theme = asked.get("theme");
 let language = languageOf(asked.get("lang"));
-let city = { hospitals: [], lots: [], as_of: "" };
+let city = { hospitals: [], lots: [], closures: [], as_of: "" };
 let shownPhase = "";
 
 const silence = new Silence();
@@ -48,9 +48,10 @@ function build() {
   parts.gates = make("ul", "gates");
   parts.filters = new Filters(t, draw, parts.filters);
   parts.lots = new Lots(t, language, root);
+  parts.closures = make("ul", "closures");
   parts.drawing = new Drawing(t("map.drawing"), parts.drawing);
   const list = make("section", "", parts.filters.element, parts.lots.element);
-  const side = make("section", "side", parts.drawing.element, parts.drawing.credit);
+  const side = make("section", "side", parts.drawing.element, parts.drawing.credit, parts.closures);
   page.appendChild(make("main", "", parts.gates, make("div", "sides", list, side)));
 }
 
@@ -60,9 +61,27 @@ function draw() {
   drawGates(lost);
   parts.filters.offer(city.hospitals, language);
   parts.lots.show(lots, city.lots.length, lost);
-  parts.drawing.show(lots, city.hospitals, function (lot) {
+  parts.drawing.show(lots, city.hospitals, city.closures, function (lot) {
     return lost ? "--" : freeOf(lot, t);
   });
+  drawClosures();
+}
+
+function drawClosures() {
+  parts.closures.textContent = "";
+  city.closures.forEach(function (closure) {
+    const when = t(closure.in_force ? "map.closed_until" : "map.closed_from", {
+      from: hourOf(closure.starts_at),
+      until: hourOf(closure.ends_at),
+    });
+    const line = make("li", closure.in_force ? "closure now" : "closure", make("strong", "", closure.reason[language]), " ", when);
+    parts.closures.appendChild(line);
+  });
+}
+
+function hourOf(instant) {
+  const options = { month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return new Date(instant).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", options);
 }
 
 function drawGates(lost) {
@@ -104,8 +123,9 @@ async function look() {
   if (document.visibilityState === "visible") {
     const hospitals = await ask(root + "/v1/hospitals");
     const lots = hospitals.status === 200 ? await everyLot() : null;
-    if (lots) {
-      city = { hospitals: hospitals.body.items, lots: lots, as_of: hospitals.body.as_of };
+    const closures = lots ? await ask(root + "/v1/closures") : null;
+    if (lots && closures.status === 200) {
+      city = { hospitals: hospitals.body.items, lots: lots, closures: closures.body.items, as_of: hospitals.body.as_of };
       // A copy that is stale is shown with the banner: the silence began before.
       if (!hospitals.body.stale) silence.contact(0);
       draw();
