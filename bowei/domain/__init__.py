@@ -28,5 +28,6 @@ of its own (the caller says what time it is), no framework.
     road_conditions  speeds and closures, as the city says them
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    clock         the port that tells the time
+    acts          who did what, chained so that tampering shows
     made_often    for values of which tens of thousands are made in a second
 """

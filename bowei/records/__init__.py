@@ -16,6 +16,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
                  believed, and why not                   postgres_quality_desk postgres_trusting
     forecasts    ForecastBook: counts to learn from,     postgres_forecasts    migrations/0011
                  and what was learned
+    audit        AuditTrail: acts of persons, chained     postgres_audit        migrations/0016
     summing_up   quality, of a city or one source
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations

@@ -25,11 +25,13 @@ registry = typer.Typer(no_args_is_help=True, help="What the parties agreed on.")
 ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
 feeds = typer.Typer(no_args_is_help=True, help="What lots and vendors send.")
 ingest = typer.Typer(no_args_is_help=True, help="What lots report.")
+audit = typer.Typer(no_args_is_help=True, help="Who did what.")
 app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 app.add_typer(feeds, name="feeds")
 app.add_typer(ingest, name="ingest")
+app.add_typer(audit, name="audit")
 app.add_typer(evaluate, name="evaluate")
 
 
@@ -196,6 +198,24 @@ def ledger_check() -> None:
     from services.local.ledger_checking import check_ledger  # noqa: PLC0415
 
     raise typer.Exit(check_ledger())
+
+
+@audit.command("check")
+def audit_check(
+    anchors: Annotated[Path | None, typer.Option(help="A file of lines that `bowei audit head` once printed.")] = None,
+) -> None:
+    """Say whether the chain of acts holds, and against what was kept of it elsewhere. Needs BOWEI_DATABASE_URL."""
+    from services.local.audit_checking import check_audit  # noqa: PLC0415
+
+    raise typer.Exit(check_audit(anchors))
+
+
+@audit.command("head")
+def audit_head() -> None:
+    """Print the newest entry's serial and hash: keep it where who keeps the database can't write."""
+    from services.local.audit_checking import print_head  # noqa: PLC0415
+
+    raise typer.Exit(print_head())
 
 
 @feeds.command("check")

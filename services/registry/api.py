@@ -19,6 +19,7 @@ from bowei.observability.problems import problem_responses
 from bowei.records.registering import Source, StillInUse, UnknownReference, key_sha256_of
 from services.registry import plausible
 from services.registry.agreement_params import AgreementIn
+from services.registry.auditing import audited
 from services.registry.enrolling import enrolled, faults_of_source, made_key
 from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
@@ -37,7 +38,9 @@ LIMITS = {
 """A scene is larger than other bodies, may be YAML, and takes longer to read."""
 
 router = APIRouter(
-    prefix="/v1", dependencies=[Depends(only_admins)], responses=problem_responses(400, 401, 404, 409, 422, 503)
+    prefix="/v1",
+    dependencies=[Depends(only_admins), Depends(audited)],
+    responses=problem_responses(400, 401, 404, 409, 422, 503),
 )
 
 _Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]

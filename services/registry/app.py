@@ -12,11 +12,12 @@ from bowei.observability.installing import install_http
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
+from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.roads.verdicts import RoadPlaces
-from services.registry import api, quality_api, roads_api
+from services.registry import api, audit_api, quality_api, roads_api
 from services.registry.settings import Settings
 from services.registry.wiring import Wiring
 
@@ -51,7 +52,14 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         lifespan=running,
     )
     metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=RULES)
-    for router in (api.router, roads_api.router, quality_api.looking, quality_api.acting, quality_api.pages):
+    for router in (
+        api.router,
+        roads_api.router,
+        quality_api.looking,
+        quality_api.acting,
+        quality_api.pages,
+        audit_api.router,
+    ):
         app.include_router(router)
     add_health(app, {"ledger": ask_ledger}, metrics)
     return app
@@ -67,6 +75,7 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
             register=PostgresRegister(pool),
             quality=PostgresQualityDesk(pool),
             roads=PostgresRoadBook(pool),
+            audit=PostgresAuditTrail(pool),
             admin_token=settings.admin_token.encode(),
             quality_open=settings.quality_open,
             road_places=road_places,

@@ -18,6 +18,7 @@ from bowei.domain.lots import LotId, SourceId
 from bowei.domain.problems import Refused
 from bowei.observability.problems import language_of, problem_responses
 from bowei.records.registering import UnknownReference
+from services.registry.auditing import audited
 from services.registry.params import ID_PATTERN, STRICT, Words
 from services.registry.quality_page import CONTENT_POLICY, STYLE, page_of
 from services.registry.quality_views import View, city_view, find_lot, lot_view, source_view
@@ -74,7 +75,7 @@ looking = APIRouter(
 acting = APIRouter(
     prefix="/v1/quality",
     tags=["quality"],
-    dependencies=[Depends(only_admins)],
+    dependencies=[Depends(only_admins), Depends(audited)],
     responses=problem_responses(400, 401, 404, 422, 503),
 )
 pages = APIRouter(include_in_schema=False)

@@ -16,6 +16,7 @@ from bowei.observability.bodies import RequestLimits
 from bowei.observability.instants import rfc3339
 from bowei.observability.problems import problem_responses
 from bowei.records.registering import UnknownReference
+from services.registry.auditing import audited
 from services.registry.params import ID_PATTERN
 from services.registry.roads_params import ClosureIn, SpeedsIn
 from services.registry.views import View, listed
@@ -30,7 +31,7 @@ LIMITS: Mapping[str, RequestLimits] = {_SPEEDS_PATH: RequestLimits(body_bytes=8 
 router = APIRouter(
     prefix="/v1",
     tags=["roads"],
-    dependencies=[Depends(only_admins)],
+    dependencies=[Depends(only_admins), Depends(audited)],
     responses=problem_responses(400, 401, 404, 413, 422, 503),
 )
 ClosureId = Annotated[str, Path(alias="closure_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]

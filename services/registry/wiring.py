@@ -7,10 +7,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.domain.problems import Refused
+from bowei.records.audit import AuditTrail
 from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
 from bowei.records.road_book import RoadBook
 from bowei.roads.verdicts import RoadPlaces
+
+ADMINISTRATOR = "administrator"
+"""Who carries the admin token, as the audit names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,7 @@ class Wiring:
     register: Register
     quality: QualityDesk
     roads: RoadBook
+    audit: AuditTrail
     admin_token: bytes = field(repr=False)
     quality_open: bool = False
     """Whether everyone may look at quality."""
@@ -39,7 +44,7 @@ Wired = Annotated[Wiring, Depends(wiring_of)]
 
 
 def only_admins(request: Request, wired: Wired) -> None:
-    """Let pass who carries the admin token; compared in constant time.
+    """Let pass who carries the admin token, compared in constant time, and note who it is.
 
     Raises:
         Refused: key_missing or key_wrong.
@@ -49,3 +54,4 @@ def only_admins(request: Request, wired: Wired) -> None:
         raise Refused("key_missing")
     if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), wired.admin_token):
         raise Refused("key_wrong")
+    request.state.actor = ADMINISTRATOR

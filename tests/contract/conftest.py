@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 
 from bowei.domain.clock import SteppedClock
@@ -61,3 +62,12 @@ async def block(stores: Stores) -> AsyncIterator[Block]:
     await block.settle_in()
     yield block
     assert await block.book.broken_promises() == []
+
+
+@pytest.fixture
+async def postgres_room(ledger_url: str) -> AsyncIterator[tuple[Stores, asyncpg.Pool]]:
+    """Give the room in Postgres, empty, and the connections behind it: for what a test does past its ports."""
+    async with postgres_stores(ledger_url) as (stores, pool):
+        await empty(pool)
+        await stores.step_to(MONDAY_9H)
+        yield stores, pool

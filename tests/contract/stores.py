@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import DriverId
+from bowei.records.audit import AuditTrail
 from bowei.records.barriers import BarrierBook
 from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
@@ -20,6 +21,7 @@ from bowei.records.forecasts import ForecastBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
+    InMemoryAuditTrail,
     InMemoryBarrierBook,
     InMemoryDeadLetters,
     InMemoryForecastBook,
@@ -33,6 +35,7 @@ from bowei.records.in_memory import (
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
+from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_forecasts import PostgresForecastBook
@@ -80,6 +83,7 @@ class Stores:
     forecasts: ForecastBook
     barriers: BarrierBook
     roads: RoadBook
+    audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
 
@@ -101,6 +105,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryForecastBook(records, history.summed_up),
         InMemoryBarrierBook(records),
         InMemoryRoadBook(records),
+        InMemoryAuditTrail(records),
         step_to,
     )
 
@@ -134,7 +139,10 @@ async def postgres_stores(
         async def step_to(instant: datetime) -> None:
             await step_replay(pool, instant)
 
-        stores = Stores(book, journal, register, spaces, history, letters, quality, forecasts, barriers, roads, step_to)
+        audit = PostgresAuditTrail(pool)
+        stores = Stores(
+            book, journal, register, spaces, history, letters, quality, forecasts, barriers, roads, audit, step_to
+        )
         yield stores, pool
         await book.close()
         await journal.close()

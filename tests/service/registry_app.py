@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from httpx2 import ASGITransport, AsyncClient
 
 from bowei.domain.clock import SteppedClock
-from bowei.records.in_memory import InMemoryQuality, InMemoryRecords, InMemoryRegister, InMemoryRoadBook
+from bowei.records.audit import AuditTrail
+from bowei.records.in_memory import (
+    InMemoryAuditTrail,
+    InMemoryQuality,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryRoadBook,
+)
 from bowei.records.registering import Register
 from bowei.roads.verdicts import RoadPlaces
 from services.registry.app import assemble
@@ -34,6 +41,7 @@ async def registry(
     records: InMemoryRecords | None = None,
     quality_open: bool = False,
     road_places: RoadPlaces | None = None,
+    audit: AuditTrail | None = None,
 ) -> AsyncIterator[AsyncClient]:
     """Give a client with the admin token to a registry; `records`: what it stands on, if a test looks there too."""
     room = records or InMemoryRecords(SteppedClock(NOW))
@@ -42,7 +50,8 @@ async def registry(
     async def open_wiring() -> AsyncIterator[Wiring]:
         desk = InMemoryQuality(room)
         book = InMemoryRoadBook(room)
-        yield Wiring(register or InMemoryRegister(room), desk, book, TOKEN.encode(), quality_open, road_places)
+        trail = audit or InMemoryAuditTrail(room)
+        yield Wiring(register or InMemoryRegister(room), desk, book, trail, TOKEN.encode(), quality_open, road_places)
 
     app = assemble(open_wiring)
     async with (

@@ -6,12 +6,13 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     world        what is remembered, and what is due        holding      InMemoryHoldBook
     registering  InMemoryRegister                           reporting    InMemoryReportJournal
     sensing      InMemorySpaceBook                          forecasts    InMemoryForecastBook
-    barriers     InMemoryBarrierBook
+    barriers     InMemoryBarrierBook                        audit        InMemoryAuditTrail
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     road_book    InMemoryRoadBook
     quality      InMemoryQuality                            series       what it looks at
 """
 
+from bowei.records.in_memory.audit import InMemoryAuditTrail
 from bowei.records.in_memory.barriers import InMemoryBarrierBook
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
 from bowei.records.in_memory.forecasts import InMemoryForecastBook
@@ -25,6 +26,7 @@ from bowei.records.in_memory.sensing import InMemorySpaceBook
 from bowei.records.in_memory.world import InMemoryRecords
 
 __all__ = [
+    "InMemoryAuditTrail",
     "InMemoryBarrierBook",
     "InMemoryDeadLetters",
     "InMemoryForecastBook",

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from bowei.domain.acts import Entry
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
@@ -127,6 +128,7 @@ class InMemoryRecords:
         self.line_speeds: dict[tuple[Point, ...], tuple[float, datetime]] = {}
         self.closures: dict[str, Closure] = {}
         self.road_version = 0
+        self.audit: list[Entry] = []
         self.promise_versions: dict[LotId, int] = {}
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
