@@ -107,7 +107,8 @@ async def test_the_description_names_every_operation_and_its_examples_are_true(b
     operations = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
     assert operations == {
         "list_hospitals", "get_gate", "stream_gate", "list_lots", "get_lot", "stream", "get_time", "get_board",
-        "stream_board", "list_open_closures", "discover_open_data", "open_lots", "open_status", "open_geojson", "open_csv",
+        "stream_board", "list_open_closures", "discover_open_data", "open_lots", "open_status", "open_geojson",
+        "open_csv",
         "open_datex2_table", "open_datex2_status", "open_ngsi_ld", "open_parkapi_v1_cities", "open_parkapi_v1",
         "open_parkapi_v3_sites", "open_parkapi_v3_sources",
     }  # fmt: skip
