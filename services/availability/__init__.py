@@ -18,6 +18,6 @@ Promise   a board, a gate and a list that are read together show the same number
     signs      the same for outdoor signs, over wires and brokers
     opendata   all lots in the shapes that others read, rendered once for everybody
     app        assembles; wiring, settings           measures   this service's metrics
-    closures   closed roads, as areas
+    closures   closed roads, as areas                city_measures   spaces by block, and gates, for Prometheus
     examples   for the API's description         considered_view   one lot that was looked at for a gate
 """

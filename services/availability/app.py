@@ -29,6 +29,7 @@ from bowei.roads.travel_times import LiveTravelTimes
 from services.availability.api import router
 from services.availability.boards.api import router as boards
 from services.availability.boards.views import BoardView
+from services.availability.city_measures import CityCollector
 from services.availability.measures import Measures
 from services.availability.opendata.api import CACHED, WHOLE_LISTS
 from services.availability.opendata.api import router as open_data
@@ -116,6 +117,7 @@ def assemble(parts: Parts) -> FastAPI:
             clock = await parts.find_clock()
             snapshots = Snapshots(mirror, clock, parts.travel_times, parts.pace, started=parts.started)
             places = Places(snapshots, most=parts.most_streams)
+            city.look_at(snapshots)
             pace = {"frame_gap_s": parts.frame_gap_s, "beat_s": parts.beat_s}
             app.state.wiring = Wiring(
                 clock=clock,
@@ -148,6 +150,8 @@ def assemble(parts: Parts) -> FastAPI:
     )
     metrics = install_http(app, service="availability", failures={})
     sign_measures = SignMeasures(metrics.registry)
+    city = CityCollector()
+    metrics.registry.register(city)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],

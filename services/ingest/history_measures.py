@@ -23,12 +23,12 @@ class HistoryMeasures:
             registry=registry,
         )
         self._behind = Gauge(
-            "bowei_ingest_history_hours_behind",
+            "bowei_ingest_history_rollups_behind",
             "How many hours have ended and were not looked at yet? 0 or 1 is usual.",
             registry=registry,
         )
         self._due = Gauge(
-            "bowei_ingest_history_hours_due", "How many hours of lots wait to be summed up?", registry=registry
+            "bowei_ingest_history_rollups_due", "How many hours of lots wait to be summed up?", registry=registry
         )
         self.rolled_up = Counter(
             "bowei_ingest_history_rolled_up_total", "How many hours of lots were summed up?", registry=registry

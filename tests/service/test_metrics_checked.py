@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from tests.service.availability_block import OWN
 from tests.service.availability_block import running_block as running_availability
 from tests.service.ingest_app import ingest
 from tests.service.registry_app import registry
@@ -51,8 +52,11 @@ async def test_nothing_is_to_be_said_of_availabilitys_metrics() -> None:
     async with running_availability() as block:
         await block.register()
         await block.ready()
-        await block.get("/v1/lots")
-        assert _checked((await block.client.get("/metrics")).text) == ""
+        await block.report(OWN, 0, queue_vehicles=9)
+        await block.gate(lambda gate: gate.get("queue_vehicles") == 9)
+        text = (await block.client.get("/metrics")).text
+        assert _checked(text) == ""
+        assert 'bowei_availability_gate_queue_vehicles{hospital="first-hospital"} 9.0' in text
 
 
 async def test_nothing_is_to_be_said_of_ingests_metrics() -> None:

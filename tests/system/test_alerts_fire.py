@@ -84,7 +84,7 @@ FAULTS: Mapping[str, Fault] = {
     "BoweiMessagesFail": Fault({'bowei_ingest_mqtt_messages_total{source="s",result="failed"}': counter(0, 1)}, 5),
     "BoweiNobodyKeepsHistory": Fault({"bowei_ingest_kept_timestamp_seconds": instant}, 25),
     "BoweiHistoryUndated": Fault({"bowei_ingest_history_undated_rows": gauge(0, 7)}, 15),
-    "BoweiHistoryBehind": Fault({"bowei_ingest_history_hours_behind": gauge(0, 4)}, 40),
+    "BoweiHistoryBehind": Fault({"bowei_ingest_history_rollups_behind": gauge(0, 4)}, 40),
     "BoweiLettersLost": Fault({'bowei_ingest_dead_letters_dropped_total{why="age"}': counter(0, 1)}, 20),
     "BoweiServiceDown": Fault({'up{job="bowei-routing",instance="r"}': gauge(1, 0)}, 5),
     "BoweiClockWrong": Fault({'bowei_clock_skew_seconds{instance="r"}': gauge(0, -5)}, 6),
