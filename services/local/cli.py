@@ -218,6 +218,14 @@ def audit_head() -> None:
     raise typer.Exit(print_head())
 
 
+@app.command("dashboards")
+def dashboards(folder: Annotated[Path, typer.Argument(help="Where Grafana reads them.")]) -> None:
+    """Write the dashboards as Grafana reads them, in zh and en."""
+    from services.local.dashboards.grafana import write_dashboards  # noqa: PLC0415
+
+    write_dashboards(folder)
+
+
 @feeds.command("check")
 def feeds_check(
     file: Annotated[Path, typer.Argument(help="A field map, the name of one that ships, or a feeds file.")],
