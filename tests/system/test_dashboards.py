@@ -23,6 +23,7 @@ from tests.system.test_demo import Demo
 _ROOT = Path(__file__).parents[2]
 _SERVICES = ("registry", "ingest", "routing", "availability")
 _WITHIN_S = 100.0
+_STOPPED_WITHIN_S = 30.0
 _EXPRESSIONS = sorted({query.expression for one in DASHBOARDS for panel in one.panels for query in panel.queries})
 
 
@@ -95,6 +96,8 @@ def test_every_panel_has_data_while_the_demo_lives(server_folder: Path) -> None:
             empty = asyncio.run(_empty_ones(prometheus))
         assert empty == []
     finally:
+        demo.process.terminate()  # it stops its servers itself, so that nothing writes here any more
+        demo.process.wait(_STOPPED_WITHIN_S)
         demo.close()
 
 
