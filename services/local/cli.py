@@ -218,6 +218,14 @@ def audit_head() -> None:
     raise typer.Exit(print_head())
 
 
+@app.command("ready")
+def ready(port: Annotated[int, typer.Option(min=1, max=65_535, help="Where the service listens.")]) -> None:
+    """Say whether a service of this machine is ready: exit code 0 if it is."""
+    from services.local.asking_ready import ask_ready  # noqa: PLC0415
+
+    raise typer.Exit(ask_ready(port))
+
+
 @app.command("dashboards")
 def dashboards(folder: Annotated[Path, typer.Argument(help="Where Grafana reads them.")]) -> None:
     """Write the dashboards as Grafana reads them, in zh and en."""

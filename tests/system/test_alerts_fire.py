@@ -184,5 +184,5 @@ def test_an_alert_fires_when_it_must_and_clears_when_it_is_over(alert: str, tmp_
 @needs_promtool
 def test_prometheus_takes_the_rules_and_the_configuration() -> None:
     """As it reads them itself."""
-    said = _promtool("check", "config", str(_FOLDER / "prometheus.yaml"))
-    assert "SUCCESS" in said
+    for name in ("prometheus.yaml", "compose.yaml"):
+        assert "SUCCESS" in _promtool("check", "config", str(_FOLDER / name))

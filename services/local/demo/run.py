@@ -19,7 +19,7 @@ from services.local.data_folder import open_data_folder
 from services.local.demo.living import Life, connected, new_life
 from services.local.demo.pace import Pace
 from services.local.demo.scene import SceneName, load_scene
-from services.local.demo.screen import Screen, addresses, console_for, pages_to_open, progress_line
+from services.local.demo.screen import Screen, addresses, console_for, gate_address, pages_to_open, progress_line
 from services.local.demo.secrets_folder import citybrain_key, public_pem
 from services.local.demo.starting import City, running_city
 from services.local.setup_problem import SetupProblem
@@ -77,7 +77,9 @@ async def _demo(options: DemoOptions, console: Console) -> int:
         scene = load_scene(options.scene, dict.fromkeys(_CITYBRAIN_SOURCES, public_pem(key)))
         async with running_city(data, scene, options.speed, say) as city:
             hospital_id = scene.hospitals[0].hospital_id
-            console.print(addresses(city.urls, hospital_id, city.gate_key, city.processes.pids()))
+            console.print(addresses(city.urls, hospital_id, city.processes.pids()))
+            # In one line, however narrow the terminal is, so that it can be clicked and copied.
+            say(f"Gate console 控制台: {gate_address(city.urls, hospital_id, city.gate_key)}")
             if options.open_browser:
                 for address in pages_to_open(city.urls, hospital_id, city.gate_key):
                     webbrowser.open(address)

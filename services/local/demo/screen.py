@@ -28,15 +28,14 @@ _AROUND = 11
 """Lines taken by all but the rows: head 1, the hospitals' frame 2, the tables' heads 3 and 2, the tally 3."""
 
 
-def addresses(urls: Mapping[str, str], hospital_id: str, gate_key: str, pids: Mapping[str, int]) -> Table:
-    """Give the table of addresses that a person may open; that of the console holds the key of this run's gate."""
+def addresses(urls: Mapping[str, str], hospital_id: str, pids: Mapping[str, int]) -> Table:
+    """Give the table of addresses that a person may open; that of the console is too long for it."""
     table = Table(title="Bowei 泊位", box=box.SIMPLE_HEAD, title_justify="left")
     table.add_column("what")
     table.add_column("where", overflow="fold")
     rows = [
         ("board 诱导屏", board_address(urls, hospital_id)),
         ("driver's page 找车位", go_address(urls, hospital_id)),
-        ("gate console 控制台", gate_address(urls, hospital_id, gate_key)),
         ("city map", f"{urls['availability']}/map"),
         ("gate of the hospital", f"{urls['availability']}/v1/hospitals/{hospital_id}/gate"),
         ("lots", f"{urls['availability']}/v1/lots"),
