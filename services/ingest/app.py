@@ -10,6 +10,7 @@ from bowei.domain.heartbeats import Heartbeat
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.observability.background import in_background
 from bowei.observability.bodies import RequestRules
+from bowei.observability.collecting import spare_the_collector
 from bowei.observability.health import Probe, add_health
 from bowei.observability.installing import install_http
 from bowei.records.clock import open_clock
@@ -210,6 +211,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
         parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
         brokers = listeners(settings.brokers, parts)
+        spare_the_collector()
 
         yield Wiring(
             receiving=receiving,

@@ -64,8 +64,8 @@ def test_prometheus_looks_where_the_services_are() -> None:
 
 def test_the_image_is_made_of_pinned_parts_and_runs_as_nobody() -> None:
     """The base is named by who builds, packages by hashes; the last user is a number that is not root's."""
-    froms = re.findall(r"^FROM (\S+)", _DOCKERFILE, re.MULTILINE)
-    assert set(froms) == {"${BASE}"}
+    bases = re.findall(r"^FROM (\S+)", _DOCKERFILE, re.MULTILINE)
+    assert set(bases) == {"${BASE}"}
     assert "--require-hashes --only-binary :all: -r lock/run.txt" in _DOCKERFILE
     users = re.findall(r"^USER (\d+):(\d+)$", _DOCKERFILE, re.MULTILINE)
     assert users
