@@ -25,7 +25,9 @@ CURRENT_FOR_S = 3.0
 """The live state gives a sign of life every second; after three missed ones a copy is no longer current."""
 
 _READ_AGAIN_EVERY_S = 15.0
-_READ_AGAIN_AT_ONCE = 200
+_READ_AGAIN_AT_ONCE, _READ_AGAIN_IN_QUIET = 200, 5_000
+"""How many lots are read again beside news, and at a sign of life without any. A large city takes seconds: who read it
+in one go would hear nothing meanwhile, and count as one whose live state is away."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _UNKNOWN = LotNow(None)
 
@@ -135,13 +137,13 @@ class LiveMirror:
             if change.directory or not self._copied:
                 await self._read_whole()
                 whole_at, unread = time.monotonic() + self._read_again_every_s, []
-            elif time.monotonic() > whole_at:
+            elif not unread and time.monotonic() > whole_at:  # a look that is not at its end goes on: it reaches all
                 unread = await self._look_for_lost_news()
                 whole_at = time.monotonic() + self._read_again_every_s
             if change.roads:
                 await self._read_roads()
-            # Some at a time where there is news, so that none waits until a whole city is read.
-            some = unread[:_READ_AGAIN_AT_ONCE] if change.lots else unread
+            # Some at a time, so that no news waits until a whole city is read.
+            some = unread[: _READ_AGAIN_AT_ONCE if change.lots else _READ_AGAIN_IN_QUIET]
             unread = unread[len(some) :]
             if change.lots or some:
                 self._take(await self._live_state.lots(change.lots.union(some)))

@@ -94,15 +94,13 @@ class Hints:
 
     async def _ask_ledger(self) -> None:
         try:
-            directory = await self._register.directory()
+            directory = await self._newest_directory()
             reports = await self._journal.reports()
             promises = (await self._book.promised(None)).promises
         except StoreFailure:
             return
         finally:
             self._asked_at = time.monotonic()
-        if self._from_ledger is not None and self._from_ledger.directory == directory:
-            directory = self._from_ledger.directory  # the same object: ways to its lots were found already
         lots = {
             lot_id: LotNow(
                 reports.get(lot_id), promises.get(lot_id, NOTHING_PROMISED), self._mirror.lot(lot_id).foreseen
@@ -110,3 +108,14 @@ class Hints:
             for lot_id in directory.lots
         }
         self._from_ledger, self._from_ledger_at = Known(directory, lots, "ledger"), time.monotonic()
+
+    async def _newest_directory(self) -> Directory:
+        """Give the register's directory; one that is known in the same version is not read again.
+
+        A large city's takes a second to read; and by the same object, ways to its lots were found already.
+        """
+        version = await self._register.directory_version()
+        known = [] if self._from_ledger is None else [self._from_ledger.directory]
+        if self._mirror.age_s is not None:
+            known.append(self._mirror.directory)
+        return next((one for one in known if one.version == version), None) or await self._register.directory()

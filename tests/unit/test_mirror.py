@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from typing_extensions import override
 
+from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import COURSE_POINTS, KNOTS, UNKNOWN_LOT
 from bowei.domain.foreseeing import CityForeseen
@@ -252,6 +254,53 @@ async def test_news_that_was_lost_is_made_up_for_whether_others_report_or_not(bu
             number += 1
             if busy:
                 await copied.live_state.show_reports({OFFICE: report(number % 10, number)})
+            await asyncio.sleep(0.01)
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
+
+
+class ALargeCity(InMemoryLiveState):
+    """A live state that answers nobody who asks for more than 5,000 lots at once, when it is told so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.short_looks_only = False
+
+    @override
+    async def lots(self, lot_ids: Iterable[LotId]) -> Mapping[LotId, LotNow]:
+        asked = list(lot_ids)
+        if self.short_looks_only and len(asked) > 5_000:
+            await asyncio.Event().wait()
+        return await super().lots(asked)
+
+
+@pytest.mark.parametrize(("busy", "lots"), [(False, 5_001), (True, 501)])
+async def test_news_that_was_lost_of_the_last_lot_of_a_large_city_is_made_up_for(busy: bool, lots: int) -> None:
+    """A city of which only a part is read at a time is read to its end, in short looks, whatever is told meanwhile."""
+    city = [LotId(f"lot-{number:05d}") for number in range(lots)]
+    live_state = ALargeCity()
+    await live_state.copy_promises({}, directory(*city), ledger=LEDGER)
+    await live_state.copy_reports(dict.fromkeys(city, report(20)))
+    mirror = LiveMirror(live_state, read_again_every_s=0.0)
+    task = asyncio.create_task(mirror.run())
+    try:
+        assert await mirror.wait_loaded(5)
+        live_state.short_looks_only = True
+        live_state._reports[city[-1]] = report(7, 60)  # and nobody is told
+
+        def made_up_for() -> bool:
+            shown = mirror.lot(city[-1]).report
+            return shown is not None and shown.free == 7
+
+        deadline_s = time.monotonic() + 8
+        number = 0
+        while not made_up_for():
+            assert time.monotonic() < deadline_s
+            number += 1
+            if busy:
+                await live_state.show_reports({city[0]: report(number % 10, number)})
             await asyncio.sleep(0.01)
     finally:
         while not task.done():
