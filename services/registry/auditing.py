@@ -33,7 +33,8 @@ async def audited(request: Request, wired: Wired) -> AsyncIterator[None]:
     asked = Act(
         actor=request.state.actor,
         act=request.scope["route"].operation_id,
-        subject=request.url.path[:_LONGEST_SUBJECT],
+        # As it was sent: what is percent-encoded stays so, because a database's text holds not every character.
+        subject=request.scope["raw_path"].decode("ascii", "backslashreplace")[:_LONGEST_SUBJECT],
         outcome=ASKED,
         request_id=request_id.get() or "",
         body_sha256=hashlib.sha256(body).digest() if body else None,

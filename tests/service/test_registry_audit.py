@@ -45,6 +45,14 @@ async def test_what_is_refused_is_noted_with_its_reason_and_who_has_no_key_leave
     assert [entry.act.outcome for entry in room.audit] == ["asked", "unknown_lot", "asked", "invalid_request"]
 
 
+async def test_a_subject_is_noted_as_it_was_sent() -> None:
+    """Whatever stands in an address: a database's text can't hold a zero, and the attempt is to be noted."""
+    room = _room()
+    async with registry(records=room) as client:
+        assert (await client.put("/v1/lots/a%00b%F0%9F%9A%97", json=lot())).status_code == 422
+    assert {entry.act.subject for entry in room.audit} == {"/v1/lots/a%00b%F0%9F%9A%97"}
+
+
 async def test_every_address_that_changes_something_leaves_an_entry() -> None:
     """Taken from the API's own description, so that a new one can't be forgotten."""
     room = _room()
