@@ -44,6 +44,8 @@ class Exclusion(StrEnum):
     TOO_FAR = "too_far"
     CLOSED_ROAD = "closed_road"
     OPERATOR_PAUSED = "operator_paused"
+    GATE_PAUSED = "gate_paused"
+    """The hospital sends no cars elsewhere for now."""
 
 
 class Approach(NamedTuple):

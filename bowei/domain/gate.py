@@ -1,8 +1,10 @@
-"""What the hospital's gate shows: its state, and where the next car should go."""
+"""What the hospital's gate shows: its state, where the next car should go, and what its staff said."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bowei.domain.lots import GateThresholds
+from bowei.domain.lots import GateThresholds, HospitalId
 from bowei.domain.observations import Bound
 
 
@@ -16,6 +18,32 @@ class GateState(StrEnum):
     """Full, and another lot has a space to offer."""
     UNKNOWN = "unknown"
     """No report that may be believed: neither open nor full."""
+
+
+QUEUE_WORD_HOLDS = timedelta(minutes=15)
+"""How long a queue that somebody counted is shown: later it is another queue."""
+LONGEST_PAUSE = timedelta(hours=4)
+"""A pause ends by itself, so that nobody has to remember it."""
+MOST_QUEUEING = 500
+
+
+@dataclass(frozen=True, slots=True)
+class GateWord:
+    """What the staff at a hospital's gate said: how many cars wait, and that it sends none elsewhere for a while."""
+
+    hospital_id: HospitalId
+    queue_vehicles: int | None = None
+    queue_said_at: datetime | None = None
+    paused_until: datetime | None = None
+
+    def queue_at(self, now: datetime) -> int | None:
+        """Give the queue as it was counted, as long as that says something of `now`."""
+        said_at = self.queue_said_at
+        return self.queue_vehicles if said_at is not None and now < said_at + QUEUE_WORD_HOLDS else None
+
+    def pauses_at(self, now: datetime) -> bool:
+        """Say whether no car is sent elsewhere."""
+        return self.paused_until is not None and now < self.paused_until
 
 
 def next_gate_state(

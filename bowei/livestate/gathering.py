@@ -6,6 +6,7 @@ So a reader that is slower than the news does less for each, and is never furthe
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from bowei.domain.lots import LotId
 from bowei.livestate.reading import Change
@@ -18,7 +19,7 @@ class _Pile:
 
     def __init__(self) -> None:
         self._lots: set[LotId] = set()
-        self._directory = self._foreseen = self._roads = False
+        self._rest = Change()
         self._there = asyncio.Event()
         self._failure: Exception | None = None
 
@@ -27,9 +28,7 @@ class _Pile:
         try:
             async for change in news:
                 self._lots |= change.lots
-                self._directory |= change.directory
-                self._foreseen |= change.foreseen
-                self._roads |= change.roads
+                self._rest |= replace(change, lots=frozenset())
                 self._there.set()
         except Exception as failure:  # noqa: BLE001 (whatever it was, whoever takes hears of it)
             self._failure = failure
@@ -42,8 +41,8 @@ class _Pile:
             self._there.clear()
             if self._failure is not None:
                 raise self._failure
-            change = Change(frozenset(self._lots), self._directory, self._foreseen, self._roads)
-            self._lots, self._directory, self._foreseen, self._roads = set(), False, False, False
+            change = replace(self._rest, lots=frozenset(self._lots))
+            self._lots, self._rest = set(), Change()
             yield change
 
 

@@ -1,7 +1,7 @@
 """The live state in memory: the specification that Redis is held to, and the store of tests without a server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from typing_extensions import override
@@ -10,6 +10,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.domain.road_conditions import RoadConditions
@@ -32,6 +33,7 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
         self._forecasts: dict[LotId, Foreseen] = {}
         self._directory: Directory | None = None
         self._roads: RoadConditions | None = None
+        self._gate_words: tuple[GateWord, ...] | None = None
         self._marks: dict[str, str] = {}
 
     def flush(self) -> None:
@@ -39,7 +41,7 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
         self._reports.clear()
         self._promises.clear()
         self._forecasts.clear()
-        self._directory = self._roads = None
+        self._directory = self._roads = self._gate_words = None
         self._marks.clear()
 
     async def ping(self) -> None:
@@ -118,6 +120,17 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
     async def roads(self) -> RoadConditions | None:
         self._there()
         return self._roads
+
+    @override
+    async def show_gate_words(self, words: Sequence[GateWord]) -> None:
+        self._there()
+        self._gate_words = tuple(words)
+        self._tell(Change(gates=True))
+
+    @override
+    async def gate_words(self) -> Sequence[GateWord] | None:
+        self._there()
+        return self._gate_words
 
     @override
     async def directory(self) -> Directory | None:

@@ -10,10 +10,11 @@
                                                                    longer is no forecast
     v1:roads                   hash    the follower                none: one value, overwritten
                order, body
+    v1:gates                   string  the follower                none: one value, overwritten
     v1:copied:seen             string  ingest                      none: its absence means "copy all again"
     v1:copied:promised         string  the follower                none: its absence means "copy all again"
 
-    channel v1:changes         messages "lots <id> <id> ...", "directory", "foreseen" and "roads"
+    channel v1:changes         messages "lots <id> <id> ...", "directory", "foreseen", "roads" and "gates"
 
 `order` of what is seen and promised grows: a value is replaced only by one of a greater order. A space parts it from
 the body. The directory and the roads are overwritten: `order` of the roads only tells readers whether they have them.
@@ -28,12 +29,13 @@ from bowei.domain.offering import Report
 DIRECTORY = "v1:directory"
 FORESEEN = "v1:foreseen"
 ROADS = "v1:roads"
+GATES = "v1:gates"
 COPIED_SEEN = "v1:copied:seen"
 COPIED_PROMISED = "v1:copied:promised"
 CHANGES = "v1:changes"
 SEEN_LIFETIME = timedelta(hours=48)
 FORESEEN_LIFETIME = timedelta(hours=1)
-PERMANENT = ("v1:{*}:promised", DIRECTORY, ROADS, COPIED_SEEN, COPIED_PROMISED)
+PERMANENT = ("v1:{*}:promised", DIRECTORY, ROADS, GATES, COPIED_SEEN, COPIED_PROMISED)
 """Patterns of the keys that have no lifetime, for the check that no other key is without one."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

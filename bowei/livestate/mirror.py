@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
-from bowei.domain.lots import LotId
+from bowei.domain.gate import GateWord
+from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.road_conditions import FREE_ROADS, RoadConditions
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.gathering import gathered
@@ -51,6 +52,7 @@ class LiveMirror:
         self._changed_at: dict[LotId, int] = {}
         self._serial = 0
         self._changed = asyncio.Event()
+        self._gate_words: Mapping[HospitalId, GateWord] = {}
         self._roads = FREE_ROADS
         self._roads_changed = asyncio.Event()
         self._current_until: float | None = None
@@ -73,13 +75,18 @@ class LiveMirror:
         return self._foreseen
 
     @property
+    def gate_words(self) -> Mapping[HospitalId, GateWord]:
+        """What gates' staff said, as last copied; a gate of which nobody said anything is absent."""
+        return self._gate_words
+
+    @property
     def roads(self) -> RoadConditions:
         """What is said of the roads, as last copied."""
         return self._roads
 
     @property
     def serial(self) -> int:
-        """Grows with every change of the directory, of a report or of a promise; forecasts come and go in silence."""
+        """Grows with each change of the directory, a report, a promise or a gate's word; forecasts come in silence."""
         return self._serial
 
     @property
@@ -149,6 +156,8 @@ class LiveMirror:
                 self._take(await self._live_state.lots(change.lots.union(some)))
             if change.foreseen:
                 await self._read_forecasts()
+            if change.gates:
+                await self._read_gate_words()
             if self._copied:
                 self._current_until = time.monotonic()
 
@@ -159,6 +168,7 @@ class LiveMirror:
             await self._read_whole()
             return []
         await self._read_roads()
+        await self._read_gate_words()
         return list(directory.lots)
 
     async def _read_whole(self) -> None:
@@ -170,6 +180,7 @@ class LiveMirror:
         await self._read_forecasts()
         self._take(await self._live_state.lots(directory.lots))
         await self._read_roads()
+        await self._read_gate_words()
         if directory != self._directory:
             for gone in self._lots.keys() - directory.lots.keys():
                 del self._lots[gone]
@@ -198,6 +209,13 @@ class LiveMirror:
             self._roads = roads
             self._roads_changed.set()
             self._roads_changed = asyncio.Event()
+
+    async def _read_gate_words(self) -> None:
+        said = await self._live_state.gate_words()
+        words = self._gate_words if said is None else {word.hospital_id: word for word in said}
+        if words != self._gate_words:
+            self._gate_words = words
+            self._note(())
 
     def _take(self, lots: Mapping[LotId, LotNow]) -> None:
         # What is missing was lost by the server, not unsaid by the lot: the last value stays, and ages.

@@ -63,11 +63,11 @@ ROUTING = User(
         *_ON_A_CLUSTER,
     ),
     reads=(keys.seen(_ANY), keys.FORESEEN),
-    writes=(keys.promised(_ANY), keys.DIRECTORY, keys.ROADS, keys.COPIED_PROMISED),
+    writes=(keys.promised(_ANY), keys.DIRECTORY, keys.ROADS, keys.GATES, keys.COPIED_PROMISED),
 )
 AVAILABILITY = User(
     "bowei-availability",
     (*_EVERYONE, _READS_LOTS, _READS_ROADS, "subscribe", *_ON_A_CLUSTER),
-    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN, keys.ROADS),
+    reads=(keys.seen(_ANY), keys.promised(_ANY), keys.DIRECTORY, keys.FORESEEN, keys.ROADS, keys.GATES),
 )
 USERS = (INGEST, ROUTING, AVAILABILITY)

@@ -1,6 +1,6 @@
 """The port of those who read the copy."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -8,18 +8,30 @@ from typing import Protocol
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import LotId
 from bowei.domain.road_conditions import RoadConditions
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """News of lots, of the directory, of forecasts or of the roads; or of nothing for a while (a sign of life)."""
+    """News of lots, the directory, forecasts, the roads or gates' words; or of nothing for a while (a sign of life)."""
 
     lots: frozenset[LotId] = frozenset()
     directory: bool = False
     foreseen: bool = False
     roads: bool = False
+    gates: bool = False
+
+    def __or__(self, other: "Change") -> "Change":
+        """Give both in one."""
+        return Change(
+            self.lots | other.lots,
+            self.directory or other.directory,
+            self.foreseen or other.foreseen,
+            self.roads or other.roads,
+            self.gates or other.gates,
+        )
 
 
 class ReadsLiveState(Protocol):
@@ -43,6 +55,10 @@ class ReadsLiveState(Protocol):
 
     async def roads(self) -> RoadConditions | None:
         """Give the road conditions; None where none were copied yet."""
+        ...
+
+    async def gate_words(self) -> Sequence[GateWord] | None:
+        """Give what gates' staff said; None where nothing was copied yet."""
         ...
 
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:

@@ -20,6 +20,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import Hospital, Lot, LotId
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.domain.road_conditions import RoadConditions
@@ -151,6 +152,16 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
     async def roads(self) -> RoadConditions | None:
         text = await self._ask(("HGET", keys.ROADS, "body"))
         return None if text is None else _decode(str(text), RoadConditions)
+
+    @override
+    async def show_gate_words(self, words: Sequence[GateWord]) -> None:
+        await self._ask(("SET", keys.GATES, _encode(words)))
+        await self._publish("gates")
+
+    @override
+    async def gate_words(self) -> Sequence[GateWord] | None:
+        text = await self._ask(("GET", keys.GATES))
+        return None if text is None else _decode(str(text), tuple[GateWord, ...])
 
     @override
     async def directory(self) -> Directory | None:
@@ -356,4 +367,6 @@ def _news(text: str) -> Change:
         return Change(foreseen=True)
     if kind == "roads":
         return Change(roads=True)
+    if kind == "gates":
+        return Change(gates=True)
     return Change(lots=frozenset(LotId(lot_id) for lot_id in lot_ids))

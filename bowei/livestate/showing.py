@@ -1,10 +1,11 @@
 """The ports of those who write the copy. Each key has one of them as its owner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bowei.domain.directory import Directory
 from bowei.domain.foreseeing import CityForeseen
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
 from bowei.domain.road_conditions import RoadConditions
@@ -35,7 +36,10 @@ class ShowsForecasts(Protocol):
 
 
 class ShowsPromises(Protocol):
-    """Shows what is promised, the directory and the roads: for the one follower. Every method raises LiveStateAway."""
+    """Shows what is promised, the directory, the roads and gates' words: for the one follower.
+
+    Every method raises LiveStateAway.
+    """
 
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
         """Show promises that are newer than what is shown, and tell readers."""
@@ -55,4 +59,8 @@ class ShowsPromises(Protocol):
 
     async def show_roads(self, conditions: RoadConditions) -> None:
         """Show changed road conditions, whatever the version of those shown, and tell readers."""
+        ...
+
+    async def show_gate_words(self, words: Sequence[GateWord]) -> None:
+        """Show what gates' staff said in the place of what was shown, and tell readers."""
         ...

@@ -68,7 +68,7 @@ def _gates(snapshot: Snapshot) -> Iterator[GaugeMetricFamily]:
     )
     queue = GaugeMetricFamily(
         "bowei_availability_gate_queue_vehicles",
-        "How many cars wait at a hospital's gate, as its lot reports? Absent: not said.",
+        "How many cars wait at a hospital's gate, as its staff or its lot says? Absent: not said.",
         labels=("hospital",),
     )
     state = GaugeMetricFamily(

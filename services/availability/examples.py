@@ -69,6 +69,7 @@ GATE: dict[str, Any] = {
     "capacity": 127,
     "free": 0,
     "queue_vehicles": 9,
+    "queue_said_at": "2026-03-02T00:28:40.000Z",
     "observed_at": "2026-03-02T00:30:01.000Z",
     "age_s": 4,
     "freshness": "fresh",

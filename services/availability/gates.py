@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates
+from bowei.domain.choosing import Approach, Considered, Exclusion, LotNow, Need, candidates
 from bowei.domain.comparing import consider
 from bowei.domain.directory import Directory
 from bowei.domain.freshness import Freshness
-from bowei.domain.gate import GateState, next_gate_state
+from bowei.domain.gate import GateState, GateWord, next_gate_state
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
 from bowei.domain.observations import Bound, LotState
 from bowei.roads.approaches import Approaches
@@ -45,6 +45,10 @@ class GateStatus:
     free_at_most: int | None
     bound: Bound | None
     queue_vehicles: int | None
+    queue_said_at: datetime | None
+    """When the gate's staff counted the queue; None: the lot reports it, or nobody does."""
+    paused_until: datetime | None
+    """Until when the staff sends no car elsewhere; None: it does."""
     freshness: Freshness
     observed_at: datetime | None
     next: NextLot | None
@@ -84,11 +88,18 @@ def describe_gate(
     own: LotStatus | None,
     now_of: Mapping[LotId, LotNow],
     ways: Mapping[LotId, Approach],
+    word: GateWord,
     previous: GateState,
     now: datetime,
 ) -> GateStatus:
-    """Say what a gate shows at `now`; `own` is the hospital's own lot, `previous` the gate's last state."""
+    """Say what a gate shows at `now`.
+
+    `own` is the hospital's own lot, `word` what the staff said, `previous` the gate's last state.
+    """
     considered = tuple(consider(hospital, directory, now_of, ways, Need(), now))
+    if word.pauses_at(now):
+        considered = tuple(one.left_out(Exclusion.GATE_PAUSED) for one in considered)
+    counted = word.queue_at(now)
     lot_state = LotState.UNKNOWN if own is None else own.state
     free, bound = _room(own)
     chosen = _choose(directory, considered)
@@ -101,7 +112,9 @@ def describe_gate(
         free=None if own is None else own.free,
         free_at_most=None if own is None else own.free_at_most,
         bound=None if own is None else own.bound,
-        queue_vehicles=None if own is None else own.queue_vehicles,
+        queue_vehicles=counted if counted is not None or own is None else own.queue_vehicles,
+        queue_said_at=None if counted is None else word.queue_said_at,
+        paused_until=word.paused_until if word.pauses_at(now) else None,
         freshness=Freshness.EXPIRED if own is None else own.freshness,
         observed_at=None if own is None else own.observed_at,
         next=chosen,

@@ -16,7 +16,7 @@ from bowei.domain.agreements import Agreement
 from bowei.domain.clock import Clock
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
-from bowei.domain.gate import GateState
+from bowei.domain.gate import GateState, GateWord
 from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.problems import Refused
 from bowei.livestate.mirror import LiveMirror
@@ -207,6 +207,7 @@ class Snapshots:
                 lots.get(hospital.lot_id),
                 self._mirror.lots,
                 self._ways.of(hospital, directory),
+                self._mirror.gate_words.get(hospital_id) or GateWord(hospital_id),
                 seen[hospital_id].state if hospital_id in seen else GateState.UNKNOWN,
                 now,
             )

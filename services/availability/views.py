@@ -287,7 +287,11 @@ class GateView(FreeView, SignOfLifeView):
     state: GateState
     lot_state: LotState = Field(description="What the hospital's own lot says of itself; closed is not full.")
     capacity: int | None = None
-    queue_vehicles: int | None = None
+    queue_vehicles: int | None = Field(None, description="Cars that wait; the gate's staff knows better than its lot.")
+    queue_said_at: Instant | None = Field(
+        None, description="When the staff counted them; absent: the lot reports them."
+    )
+    paused_until: Instant | None = Field(None, description="The staff sends no car elsewhere until then.")
     observed_at: Instant | None = None
     age_s: int | None = None
     freshness: Freshness
@@ -312,6 +316,8 @@ class GateView(FreeView, SignOfLifeView):
             free_bound=gate.bound,
             free_at_most=gate.free_at_most,
             queue_vehicles=gate.queue_vehicles,
+            queue_said_at=gate.queue_said_at,
+            paused_until=gate.paused_until,
             observed_at=gate.observed_at,
             age_s=_whole_s(gate.age),
             freshness=gate.freshness,

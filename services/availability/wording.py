@@ -99,6 +99,8 @@ def _numbers(chosen: Considered) -> Sentence:
 def _nowhere(considered: tuple[Considered, ...]) -> Sentence:
     if not considered:
         return Sentence("周边没有共享停车场", "No car park nearby shares its spaces")
+    if all(one.excluded is Exclusion.GATE_PAUSED for one in considered):
+        return Sentence("暂停引导至其他停车场", "No cars are sent elsewhere for now")
     if all(one.excluded in _NO_DATA for one in considered):
         return Sentence("周边共享停车场暂无数据", "No data from the shared car parks nearby")
     return Sentence("周边共享停车场暂无可用车位", "No shared car park nearby has a space to offer now")

@@ -30,9 +30,11 @@ from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES, StoreFailure
 from bowei.records.following import LedgerListening, follower_leadership
+from bowei.records.gate_book import GateBook
 from bowei.records.holding import HoldBook
 from bowei.records.leading import HandsOutLead
 from bowei.records.postgres_barriers import PostgresBarrierBook
+from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
@@ -96,6 +98,7 @@ class Stores:
     book: HoldBook
     register: Register
     roads: RoadBook
+    gates: GateBook
     journal: ReportJournal
     live_state: LiveState
     leadership: HandsOutLead
@@ -215,6 +218,7 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
         book=book,
         register=PostgresRegister(pool),
         roads=PostgresRoadBook(pool),
+        gates=PostgresGateBook(pool),
         journal=journal,
         live_state=live_state,
         leadership=follower_leadership(settings.database_url),
@@ -230,7 +234,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     book, clock = stores.book, stores.clock
     mirror = LiveMirror(stores.live_state)
     silences = Silences(stores.barriers, mirror, clock, measures)
-    hints = Hints(mirror, book, stores.journal, stores.register, silent=lambda: silences.lots)
+    hints = Hints(mirror, book, stores.journal, stores.register, stores.gates, silent=lambda: silences.lots)
     ranking = Ranking(hints, travel_times, measures)
     watching = Watching(book, stores.hears)
     dangers = Dangers(mirror, ranking, watching, clock)
@@ -242,7 +246,14 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
         beside.append(telling.run)
     follower = Follower(
-        stores.leadership, book, stores.register, stores.roads, stores.live_state, measures, beside=beside
+        stores.leadership,
+        book,
+        stores.register,
+        stores.roads,
+        stores.gates,
+        stores.live_state,
+        measures,
+        beside=beside,
     )
     keeper = RoadsKeeper(travel_times, mirror, clock, measures.roads)
     for work in (mirror.run, watching.run, dangers.run, follower.run, keeper.run, silences.run):
@@ -265,6 +276,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         polls=Places(most=settings.most_streams, most_of_one=_MOST_POLLS_OF_LOT),
         barriers=barriers,
         keys=KnownKeys(stores.register),
+        gates=stores.gates,
         geofence_m=settings.geofence_m,
         pages_url=settings.pages_url,
     )

@@ -10,7 +10,7 @@ import msgspec
 from bowei.domain.agreements import AgreementId
 from bowei.domain.announcing import Expectation, expect
 from bowei.domain.choice_rules import ChoiceRules
-from bowei.domain.choosing import MOST_CANDIDATES, Considered, LotNow, Need, candidates
+from bowei.domain.choosing import MOST_CANDIDATES, Considered, Exclusion, LotNow, Need, candidates
 from bowei.domain.clock import Clock
 from bowei.domain.dangers import Danger
 from bowei.domain.holds import LONGEST_EXTENSION, REFUSED_ON_ARRIVAL, Hold, HoldState
@@ -140,6 +140,9 @@ class Diverting:
             if not expected.full and (proceeding := await self._proceeding(ask, driver_id, known, expected)):
                 return proceeding
         ranked = self._ranking.rank(known, hospital, ask.position or hospital.gate, ask.need, now)
+        if (word := known.words.get(hospital.hospital_id)) is not None and word.pauses_at(now):
+            # Who has a space keeps it: the ledger is asked all the same.
+            ranked = [one.left_out(Exclusion.GATE_PAUSED) for one in ranked]
         answer = explain(ranked, ask.need, now, by=self._ranking.by)
         try:
             decision = await self._place(ask, driver_id, ranked, hospital.rules, answer)

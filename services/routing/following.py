@@ -12,10 +12,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 
+from bowei.domain.gate import GateWord
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.showing import ShowsPromises
 from bowei.observability.background import in_background
 from bowei.records.failures import StoreFailure
+from bowei.records.gate_book import GateBook
 from bowei.records.holding import HoldBook
 from bowei.records.leading import HandsOutLead, Leads
 from bowei.records.registering import Register
@@ -33,7 +35,7 @@ _PAUSE_S = 1.0
 
 
 class Follower:
-    """Copies promises, the directory and the roads for as long as it has the right to. Run `run` as a task."""
+    """Copies promises, the directory, the roads and gates' words for as long as it has the right to: run `run`."""
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class Follower:
         book: HoldBook,
         register: Register,
         roads: RoadBook,
+        gates: GateBook,
         live: ShowsPromises,
         measures: Measures,
         beside: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -50,6 +53,8 @@ class Follower:
         self._book = book
         self._register = register
         self._roads = roads
+        self._gates = gates
+        self._words: Sequence[GateWord] | None = None
         self._live = live
         self._measures = measures
         self._beside = beside
@@ -99,6 +104,8 @@ class Follower:
             directory = await self._register.directory()
             await self._live.copy_promises(changes.promises, directory, ledger=ledger)
             await self._show_roads()
+            self._words = None
+            await self._show_gate_words()
             self._cursor, self._directory_version = changes.cursor, directory.version
             self._all_shown_at = time.monotonic()
             _log.info("ledger_copied", extra={"lots": len(changes.promises)})
@@ -116,6 +123,16 @@ class Follower:
             self._directory_version = directory.version
         if everything or await self._roads.version() != self._roads_version:
             await self._show_roads()
+        if everything:
+            self._words = None
+        await self._show_gate_words()
+
+    async def _show_gate_words(self) -> None:
+        # Few and short: whether they changed is seen by reading them.
+        words = await self._gates.words()
+        if words != self._words:
+            await self._live.show_gate_words(words)
+            self._words = words
 
     async def _show_roads(self) -> None:
         conditions = await self._roads.conditions()

@@ -1,15 +1,24 @@
-"""HTTP in, HTTP out: the staff at a hospital's gate, who divert cars without an app, by the gate's key."""
+"""HTTP in, HTTP out: the staff at a hospital's gate, by the gate's key.
 
+They divert cars without an app, count the queue and pause diversions.
+"""
+
+import hashlib
+from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Path, Response, status
+from fastapi import APIRouter, Depends, Header, Path, Request, Response, status
 
+from bowei.domain.acts import Act
+from bowei.domain.gate import QUEUE_WORD_HOLDS
 from bowei.domain.lots import HospitalId
 from bowei.domain.plates import hash_if_read
 from bowei.domain.problems import Refused
+from bowei.observability.logs import request_id
 from bowei.observability.problems import problem_responses
 from services.routing.diverting import Ask, Diversion
 from services.routing.explaining import considered_lot
+from services.routing.gate_bodies import PauseIn, PauseOut, QueueIn, QueueOut
 from services.routing.params import DiversionId, GateDiversionIn
 from services.routing.slips import Slip, drawn, page_of
 from services.routing.views import GateDiversionOut, diversion_out
@@ -86,3 +95,42 @@ def _slip(diversion: Diversion, page: str | None) -> Slip:
         raise Refused("hold_over")
     walk_s = considered_lot(diversion.explanation, lot.lot_id).get("walk_s")
     return Slip(hold, lot, walk_s, page)
+
+
+@router.put("/{hospital_id}/gate/queue", operation_id="say_queue", summary="So many cars wait at our gate")
+async def say_queue(hospital_id: OwnGate, body: QueueIn, wired: Wired, request: Request) -> QueueOut:
+    """Show how many cars wait, as somebody at the gate counted them. The newest word holds, for 15 minutes."""
+    act = await _act(request, hospital_id)
+    said_at = await wired.gates.say_queue(hospital_id, body.vehicles, act)
+    return QueueOut(vehicles=body.vehicles, said_at=said_at, shown_until=said_at + QUEUE_WORD_HOLDS)
+
+
+@router.put("/{hospital_id}/gate/pause", operation_id="pause_diversions", summary="Send no car elsewhere for a while")
+async def pause_diversions(hospital_id: OwnGate, body: PauseIn, wired: Wired, request: Request) -> PauseOut:
+    """Hold no further space for this hospital's drivers until the pause is over; who has one keeps it."""
+    act = await _act(request, hospital_id)
+    return PauseOut(paused_until=await wired.gates.pause(hospital_id, timedelta(minutes=body.minutes), act))
+
+
+@router.delete(
+    "/{hospital_id}/gate/pause",
+    operation_id="resume_diversions",
+    summary="Send cars elsewhere again",
+    status_code=status.HTTP_204_NO_CONTENT,
+)
+async def resume_diversions(hospital_id: OwnGate, wired: Wired, request: Request) -> None:
+    """End a pause now. Where there is none, nothing changes."""
+    await wired.gates.resume(hospital_id, await _act(request, hospital_id))
+
+
+async def _act(request: Request, hospital_id: HospitalId) -> Act:
+    """Describe what the staff does, for the audit: it is noted in the commit that does it."""
+    body = await request.body()
+    return Act(
+        actor=f"gate:{hospital_id}",
+        act=request.scope["route"].operation_id,
+        subject=request.scope["path"],
+        outcome="done",
+        request_id=request_id.get() or "",
+        body_sha256=hashlib.sha256(body).digest() if body else None,
+    )

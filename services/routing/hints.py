@@ -6,14 +6,16 @@ A hint only: the ledger decides again under its locks.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
-from bowei.domain.lots import LotId
+from bowei.domain.gate import GateWord
+from bowei.domain.lots import HospitalId, LotId
 from bowei.domain.offering import NOTHING_PROMISED
 from bowei.livestate.mirror import CURRENT_FOR_S, LiveMirror
 from bowei.records.failures import StoreFailure
+from bowei.records.gate_book import GateBook
 from bowei.records.holding import HoldBook
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
@@ -27,6 +29,8 @@ class Known:
 
     directory: Directory
     lots: Mapping[LotId, LotNow]
+    words: Mapping[HospitalId, GateWord]
+    """What gates' staff said last."""
     source: str
     """`mirror`, `ledger`, their `_stale` forms where neither store answers, or `nothing` where none ever has."""
 
@@ -40,6 +44,7 @@ class Hints:
         book: HoldBook,
         journal: ReportJournal,
         register: Register,
+        gates: GateBook,
         *,
         silent: Callable[[], frozenset[LotId]] = frozenset,
     ) -> None:
@@ -50,6 +55,7 @@ class Hints:
         self._book = book
         self._journal = journal
         self._register = register
+        self._gates = gates
         self._from_ledger: Known | None = None
         self._from_ledger_at = 0.0
         self._asked_at = -_LEDGER_READ_EVERY_S
@@ -58,7 +64,7 @@ class Hints:
     async def known(self) -> Known:
         """Give what is known now; never fails, but may be old, or nothing (`source` says so)."""
         known = await self._known()
-        return Known(self.as_answered(known.directory), known.lots, known.source)
+        return replace(known, directory=self.as_answered(known.directory))
 
     def as_answered(self, directory: Directory) -> Directory:
         """Give the directory in which silent barriers are not linked.
@@ -74,7 +80,7 @@ class Hints:
 
     async def _known(self) -> Known:
         if self._mirror.is_current():
-            return Known(self._mirror.directory, self._mirror.lots, "mirror")
+            return self._mirrored("mirror")
         async with self._asking:  # whoever waits here shares the reading of the one before
             if not self._mirror.is_current() and time.monotonic() - self._asked_at >= _LEDGER_READ_EVERY_S:
                 await self._ask_ledger()
@@ -85,18 +91,20 @@ class Hints:
         if self._from_ledger is not None and (mirror_age_s is None or ledger_age_s < mirror_age_s):
             current = ledger_age_s <= CURRENT_FOR_S
             found = self._from_ledger
-            return found if current else Known(found.directory, found.lots, "ledger_stale")
+            return found if current else replace(found, source="ledger_stale")
         if mirror_age_s is None:
-            return Known(Directory.empty(), {}, "nothing")
-        return Known(
-            self._mirror.directory, self._mirror.lots, "mirror" if self._mirror.is_current() else "mirror_stale"
-        )
+            return Known(Directory.empty(), {}, {}, "nothing")
+        return self._mirrored("mirror" if self._mirror.is_current() else "mirror_stale")
+
+    def _mirrored(self, source: str) -> Known:
+        return Known(self._mirror.directory, self._mirror.lots, self._mirror.gate_words, source)
 
     async def _ask_ledger(self) -> None:
         try:
             directory = await self._newest_directory()
             reports = await self._journal.reports()
             promises = (await self._book.promised(None)).promises
+            words = {word.hospital_id: word for word in await self._gates.words()}
         except StoreFailure:
             return
         finally:
@@ -107,7 +115,7 @@ class Hints:
             )
             for lot_id in directory.lots
         }
-        self._from_ledger, self._from_ledger_at = Known(directory, lots, "ledger"), time.monotonic()
+        self._from_ledger, self._from_ledger_at = Known(directory, lots, words, "ledger"), time.monotonic()
 
     async def _newest_directory(self) -> Directory:
         """Give the register's directory; one that is known in the same version is not read again.

@@ -13,6 +13,7 @@ from bowei.domain.choosing import Exclusion
 from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId, Name
 from bowei.records.holding import Json
+from services.routing import wording
 from services.routing.explaining import considered_lots
 
 _MOST_NAMED = 3
@@ -32,6 +33,7 @@ _LEFT_OUT = {
     Exclusion.TOO_FAR: Name("超出医院的引导范围", "is farther than this hospital sends drivers"),
     Exclusion.CLOSED_ROAD: Name("道路不通", "can't be reached by road"),
     Exclusion.OPERATOR_PAUSED: Name("经营方暂停接收", "was paused by its operator"),
+    Exclusion.GATE_PAUSED: Name("因医院暂停引导而不可选", "is left out while the hospital pauses diversions"),
 }
 
 
@@ -52,8 +54,15 @@ def why(answer: Json, chosen: AgreementId | None, directory: Directory) -> Name:
 def _why_none(shown: Sequence[_Shown], directory: Directory) -> Name:
     if not shown:
         return Name("附近没有与本院共享车位的停车场。", "No lot nearby shares its spaces with this hospital.")
+    if all_paused(shown):
+        return wording.GATE_PAUSED
     names = _listed([_not_this(one, None, directory) for one in sorted(shown, key=_way_s)])
     return Name(f"附近停车场均不可用：{names.zh}。", f"No lot nearby will do: {names.en}.")
+
+
+def all_paused(shown: Sequence[_Shown]) -> bool:
+    """Say whether no lot was chosen because the hospital pauses."""
+    return bool(shown) and all(one.get("excluded") == Exclusion.GATE_PAUSED for one in shown)
 
 
 def _about(own: _Shown, directory: Directory) -> Name:

@@ -19,7 +19,7 @@ from bowei.observability.instants import Instant, rfc3339
 from services.routing import wording
 from services.routing.diverting import Diversion
 from services.routing.explaining import considered_lot, considered_lots
-from services.routing.reasons import why
+from services.routing.reasons import all_paused, why
 
 _NOTHING_CONSIDERED = '"considered":[]'
 
@@ -170,6 +170,8 @@ def diversion_out(diversion: Diversion, now: datetime) -> DiversionOut:
         hold=None if hold is None else _hold_out(hold),
     )
     shown.considered = considered_lots(answer, diversion.chosen)  # ours, so there is nothing to check
+    if hold is None and all_paused(shown.considered):
+        shown.text = _name(wording.GATE_PAUSED)
     if hold is not None and answer is diversion.decision.answer:
         _show_life(shown, diversion, lot)
     if lot is None or diversion.chosen is None:

@@ -12,6 +12,7 @@ from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
+from bowei.records.gate_book import GateBook
 from services.routing.barriers import Barriers
 from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
@@ -37,6 +38,7 @@ class Wiring:
     """Of lots' barriers."""
     barriers: Barriers
     keys: KnownKeys
+    gates: GateBook
     geofence_m: int
     pages_url: str | None
 

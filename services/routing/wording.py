@@ -18,6 +18,11 @@ _WHY: Mapping[str, Name] = {
     REFUSED_ON_ARRIVAL: Name("到场无位", "had no space for you"),
 }
 
+GATE_PAUSED = Name(
+    "医院暂停向周边停车场引导，请稍后再试，或在院门口下客。",
+    "The hospital sends nobody elsewhere for now. Try again in a few minutes, or use the drop-off.",
+)
+
 
 def why(reason: str) -> Name:
     """Say a reason as the end of a sentence that begins with the lot's name."""

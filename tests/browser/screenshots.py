@@ -29,12 +29,13 @@ _BOARDS: dict[str, tuple[ViewportSize, str]] = {
     "board-phone-light": (PHONE, "&theme=light"),
     "board-pillar": (_PILLAR, ""),
 }
-_DESK: ViewportSize = {"width": 1280, "height": 800}
-_MAPS: dict[str, tuple[ViewportSize, str]] = {
-    "map-desk-light": (_DESK, "?lang=zh&theme=light"),
-    "map-desk-dark": (_DESK, "?lang=en&theme=dark"),
-    "map-phone": (PHONE, "?lang=zh&theme=light"),
+_DRESSES: dict[str, tuple[ViewportSize, str]] = {
+    "phone-zh-light": (PHONE, "lang=zh&theme=light"),
+    "phone-en-dark": (PHONE, "lang=en&theme=dark"),
+    "wall-zh-dark": (WALL, "lang=zh&theme=dark"),
+    "wall-en-light": (WALL, "lang=en&theme=light"),
 }
+"""Each page in both sizes, both languages, both colours."""
 _WIDEST, _HIGHEST = 640, 850
 """Pixels of a picture, so that it weighs little in a repository."""
 
@@ -61,12 +62,12 @@ async def take(folder: Path, program: str) -> None:
             page = await _open(browser, block, size, query)
             await page.screenshot(path=folder / f"{name}.png")
             await page.context.close()
-        for name, (size, query) in _MAPS.items():
+        for dress, (size, query) in _DRESSES.items():
             page = await _page(browser, size)
-            await page.goto(block.map + query)
+            await page.goto(f"{block.map}?{query}")
             await expect(page.locator("tbody tr")).to_have_count(8)
             await expect(page.locator(".street").first).to_be_attached()
-            await page.screenshot(path=folder / f"{name}.png")
+            await page.screenshot(path=folder / f"map-{dress}.png")
             await page.context.close()
         page = await _open(browser, block, WALL, "")
         block.silence()
@@ -94,20 +95,16 @@ async def take_acting(folder: Path, program: str, site: Site) -> None:
         page = await page_at(f"{go}&lang=zh&theme=light")
         await expect(page.get_by_role("button", name="为我找车位")).to_be_visible()
         await page.screenshot(path=folder / "go-choose.png")
-        for name, query in {"go-held": "&lang=zh&theme=light", "go-held-dark": "&lang=en&theme=dark"}.items():
-            held = await page_at(go + query)
+        for dress, (size, query) in _DRESSES.items():
+            held = await page_at(f"{go}&{query}", size)
             await held.locator("button.main").click()
             await expect(held.get_by_role("timer")).to_be_visible()
-            await held.screenshot(path=folder / f"{name}.png")
-        gate = f"{acting.pages}/gate/{FIRST}"
-        phone = await page_at(f"{gate}?lang=zh&theme=light#key={GATE_KEY}")
-        await phone.get_by_role("button", name="送一辆车").click()
-        await phone.get_by_role("button", name="二维码单据").click()
-        await expect(phone.get_by_role("img")).to_be_visible()
-        await phone.screenshot(path=folder / "gate-phone.png")
-        desk = await page_at(f"{gate}?lang=en&theme=dark", _DESK)
-        await expect(desk.locator(".next h2")).not_to_be_empty()
-        await desk.screenshot(path=folder / "gate-desk-dark.png")
+            await held.screenshot(path=folder / f"go-{dress}.png")
+            gate = await page_at(f"{acting.pages}/gate/{FIRST}?{query}#key={GATE_KEY}", size)
+            await gate.locator("button.main").click()
+            await gate.locator(".car.held .acts button").first.click()
+            await expect(gate.get_by_role("img")).to_be_visible()
+            await gate.screenshot(path=folder / f"gate-{dress}.png")
         moved = await page_at(f"{go}&lang=en&theme=light")
         await moved.locator("button.main").click()
         await expect(moved.get_by_role("timer")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -267,3 +268,44 @@ async def test_pages_that_act_have_no_barrier(
         assert await violations(page) == []
         assert await page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     assert GATE_KEY not in gate.url
+
+
+async def test_the_staff_counts_the_queue_and_pauses_diversions(browser: Browser, acting: Acting, seen: Seen) -> None:
+    """By keyboard or a tap; everybody who looks at the gate sees it, and drivers are told why there is no space."""
+    page = await _signed_in(browser, seen, acting)
+    await page.locator("body").focus()
+    await page.keyboard.press("q")
+    await expect(page.get_by_label("Cars waiting now")).to_be_focused()
+    await page.keyboard.type("14")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".words")).to_contain_text("14 reported; shown until")
+    other = await opened(browser, seen, acting.gate)
+    for one in (page, other):
+        await expect(one.locator(".counts .number").nth(1)).to_have_text("14")
+        await expect(one.locator(".counted")).to_contain_text("counted at")
+    await page.get_by_role("button", name="15 min").click()
+    for one in (page, other):
+        await expect(one.locator(".next h2")).to_contain_text("Diversions paused until")
+        await expect(one.locator(".card .state")).to_have_text("Full")
+    assert await violations(page) == []
+    driver = await opened(browser, seen, acting.go)
+    await driver.get_by_role("button", name="Find me a space").click()
+    await expect(driver.locator("#page")).to_contain_text("sends nobody elsewhere for now")
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator(".next h2")).to_have_text(f"Lot {MALL}")
+
+
+async def test_a_pause_is_not_said_to_be_kept_before_it_is(browser: Browser, acting: Acting, seen: Seen) -> None:
+    """Without a network the console says that it is not done yet; it goes on trying, and what was tapped last holds."""
+    page = await _signed_in(browser, seen, acting)
+    await page.context.set_offline(True)
+    await page.get_by_role("button", name="15 min").click()
+    await expect(page.locator(".words")).to_contain_text("Not yet: no answer. Trying again …")
+    await expect(page.get_by_role("button", name="Resume")).to_be_hidden()
+    await page.get_by_role("button", name="60 min").click()
+    await page.context.set_offline(False)
+    await expect(page.get_by_role("button", name="Resume")).to_be_visible()
+    async with acting.city.client() as client:
+        answer = await client.get(f"{acting.pages}/v1/hospitals/{FIRST}/gate")
+    left = datetime.fromisoformat(answer.json()["paused_until"]) - datetime.now(UTC)
+    assert timedelta(minutes=50) < left < timedelta(minutes=61)

@@ -140,3 +140,18 @@ async def test_the_map_has_no_barrier(
     page = await _open(browser, block, seen, f"?lang=zh&theme={theme}", viewport=size)
     assert await violations(page) == []
     assert await page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+
+
+async def test_the_map_says_of_which_lots_the_data_can_be_relied_on(browser: Browser, block: Block, seen: Seen) -> None:
+    """All lots are counted, whatever is listed; those with trouble can be listed alone, each with what is wrong."""
+    page = await _open(browser, block, seen)
+    lots = (await block.service.client.get("/v1/lots")).json()["items"]
+    silent = [lot["id"] for lot in lots if lot["freshness"] == "expired"]
+    assert silent
+    await expect(page.locator(".health")).to_contain_text(f"{len(silent)} silent")
+    await page.get_by_label("State").select_option("trouble")
+    troubled = [lot["id"] for lot in lots if lot["freshness"] in ("expired", "stale") or lot["faults"]]
+    await expect(_listed(page)).to_have_count(len(troubled))
+    assert len(troubled) < len(lots)
+    await expect(page.locator(f'tr[data-lot="{silent[0]}"] .age')).to_contain_text("⚠ silent")
+    await expect(page.locator(".health")).to_contain_text(f"{len(lots) - len(troubled)} current")

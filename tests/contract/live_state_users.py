@@ -1,6 +1,6 @@
 """The live state as the services have it: each of them signed in to Redis as its own user, which may do its part."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from typing_extensions import override
@@ -9,6 +9,7 @@ from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
 from bowei.domain.foreseeing import CityForeseen
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, Report
 from bowei.domain.road_conditions import RoadConditions
@@ -114,6 +115,15 @@ class LiveStateAsUsers(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSta
     async def roads(self) -> RoadConditions | None:
         assert await self.routing.roads() == await self.availability.roads()
         return await self.availability.roads()
+
+    @override
+    async def show_gate_words(self, words: Sequence[GateWord]) -> None:
+        await self.routing.show_gate_words(words)
+
+    @override
+    async def gate_words(self) -> Sequence[GateWord] | None:
+        assert await self.routing.gate_words() == await self.availability.gate_words()
+        return await self.availability.gate_words()
 
     @override
     def changes(self) -> AbstractAsyncContextManager[AsyncIterator[Change]]:

@@ -18,6 +18,7 @@ from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
 from bowei.records.dead_letters import DeadLetters
 from bowei.records.forecasts import ForecastBook
+from bowei.records.gate_book import GateBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
@@ -25,6 +26,7 @@ from bowei.records.in_memory import (
     InMemoryBarrierBook,
     InMemoryDeadLetters,
     InMemoryForecastBook,
+    InMemoryGateBook,
     InMemoryHistory,
     InMemoryHoldBook,
     InMemoryQuality,
@@ -39,6 +41,7 @@ from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_forecasts import PostgresForecastBook
+from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_quality import PostgresQualityBook
@@ -83,6 +86,7 @@ class Stores:
     forecasts: ForecastBook
     barriers: BarrierBook
     roads: RoadBook
+    gates: GateBook
     audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
@@ -105,6 +109,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryForecastBook(records, history.summed_up),
         InMemoryBarrierBook(records),
         InMemoryRoadBook(records),
+        InMemoryGateBook(records),
         InMemoryAuditTrail(records),
         step_to,
     )
@@ -140,8 +145,21 @@ async def postgres_stores(
             await step_replay(pool, instant)
 
         audit = PostgresAuditTrail(pool)
+        gates = PostgresGateBook(pool)
         stores = Stores(
-            book, journal, register, spaces, history, letters, quality, forecasts, barriers, roads, audit, step_to
+            book,
+            journal,
+            register,
+            spaces,
+            history,
+            letters,
+            quality,
+            forecasts,
+            barriers,
+            roads,
+            gates,
+            audit,
+            step_to,
         )
         yield stores, pool
         await book.close()

@@ -344,6 +344,8 @@ async def test_a_server_that_is_not_there_is_away(tmp_path: os.PathLike[str]) ->
         live_state.roads,
         live_state.roads_version,
         lambda: live_state.show_roads(RoadConditions(1)),
+        live_state.gate_words,
+        lambda: live_state.show_gate_words([]),
         lambda: live_state.lots([MALL]),
         lambda: live_state.show_reports({MALL: FULL_REPORT}),
         lambda: live_state.show_promises({MALL: FULL_PROMISE}),

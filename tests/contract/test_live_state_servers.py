@@ -349,6 +349,7 @@ async def routing_part(live_state: LiveStateAsUsers) -> None:
     await live_state.routing.copy_promises({MALL: FULL_PROMISE}, directory(), ledger=LEDGER)
     await live_state.routing.show_promises({MALL: FULL_PROMISE})
     await live_state.routing.show_roads(RoadConditions(1))
+    await live_state.routing.show_gate_words([])
     await read(live_state.routing)
     await live_state.close()
 
@@ -367,6 +368,7 @@ async def read(live_state: RedisLiveState) -> None:
     await live_state.directory()
     await live_state.roads_version()
     await live_state.roads()
+    await live_state.gate_words()
     await live_state.lots([MALL])
     await live_state.forecasts()
 

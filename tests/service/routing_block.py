@@ -34,6 +34,7 @@ from bowei.livestate.mirror import LiveMirror
 from bowei.records.failures import StoreAway
 from bowei.records.in_memory import (
     InMemoryBarrierBook,
+    InMemoryGateBook,
     InMemoryRecords,
     InMemoryRegister,
     InMemoryReportJournal,
@@ -153,6 +154,7 @@ class World:
             book=self.book,
             register=self.register,
             roads=InMemoryRoadBook(self.records),
+            gates=InMemoryGateBook(self.records),
             journal=self.journal,
             live_state=self.live_state,
             leadership=self.leadership,

@@ -1,13 +1,14 @@
 """What a guard and a driver see at the hospital's gate: its state, where to go next, and why."""
 
 from collections.abc import AsyncIterator
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
 
 from bowei.domain.agreements import LendingWindow, MarginRule
 from bowei.domain.dirt import Doubt
+from bowei.domain.gate import GateWord
 from bowei.domain.lots import SpaceClass
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import PoolPromise
@@ -300,3 +301,36 @@ async def test_the_stream_of_an_unknown_gate_is_refused(block: Block) -> None:
     """Before anything is sent."""
     response = await block.client.get("/v1/hospitals/nowhere/gate/stream")
     assert (response.status_code, response.json()["code"]) == (404, "unknown_hospital")
+
+
+async def test_the_staffs_count_of_the_queue_is_shown_before_the_lots(block: Block) -> None:
+    """Somebody who looks knows better than a loop in the road; a quarter of an hour later the lot speaks again."""
+    await block.report(OWN, 0, queue_vehicles=3)
+    assert "queue_said_at" not in await block.gate(lambda gate: gate.get("queue_vehicles") == 3)
+    now = block.clock.now()
+    await block.live_state.show_gate_words([GateWord(FIRST, 14, now)])
+    gate = await block.gate(lambda gate: gate.get("queue_vehicles") == 14)
+    assert gate["queue_said_at"] == "2026-03-02T00:30:00.000Z"
+    block.clock.step_to(now + timedelta(minutes=15))
+    await block.report(OWN, 0, queue_vehicles=2)
+    assert "queue_said_at" not in await block.gate(lambda gate: gate.get("queue_vehicles") == 2)
+
+
+async def test_a_gate_that_pauses_sends_no_car_on(block: Block) -> None:
+    """It is full, not diverting, says so in both languages, and goes on by itself when the pause is over."""
+    await block.report(OWN, 0)
+    await block.gate(lambda gate: gate["state"] == "diverting")
+    until = block.clock.now() + timedelta(minutes=10)
+    await block.live_state.show_gate_words([GateWord(FIRST, paused_until=until)])
+    gate = await block.gate(lambda gate: gate["state"] == "full")
+    assert gate["paused_until"] == "2026-03-02T00:40:00.000Z"
+    assert "next" not in gate
+    assert gate["text"] == {
+        "zh": "本院车位已满，暂停引导至其他停车场。",
+        "en": "Hospital full. No cars are sent elsewhere for now.",
+    }
+    assert {one["excluded"] for one in gate["considered"]} == {"gate_paused"}
+    block.clock.step_to(until)
+    for lot_id, free in ((OWN, 0), (MALL, 118)):
+        await block.report(lot_id, free)
+    assert "paused_until" not in await block.gate(lambda gate: gate["state"] == "diverting")

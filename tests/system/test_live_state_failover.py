@@ -94,6 +94,7 @@ class City:
             self.block.book,
             self.block.register,
             self.block.stores.roads,
+            self.block.stores.gates,
             self.routing,
             RoutingMeasures(CollectorRegistry()),
         )

@@ -21,6 +21,7 @@ from bowei.domain.lots import LotId
 from bowei.livestate.redis_store import RedisLiveState
 from bowei.records.following import follower_leadership
 from bowei.records.holding import Outcome, PlaceRequest
+from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
@@ -212,7 +213,8 @@ async def _assert_shown(url: str, redis_url: str, *, held: set[int]) -> None:
         async with open_pool(url) as pool:
             book, register = PostgresHoldBook(pool), PostgresRegister(pool)
             roads, measures = PostgresRoadBook(pool), Measures(CollectorRegistry())
-            follower = Follower(follower_leadership(url), book, register, roads, live_state, measures)
+            gates = PostgresGateBook(pool)
+            follower = Follower(follower_leadership(url), book, register, roads, gates, live_state, measures)
             following = asyncio.create_task(follower.run())
             try:
                 deadline_s = time.monotonic() + PATIENCE_S

@@ -1,6 +1,7 @@
 """News that comes while a reader is busy is read together, and its end is not missed."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
@@ -43,6 +44,17 @@ async def test_what_came_meanwhile_is_one_piece_of_news_with_each_lot_once() -> 
         assert await anext(changes) == Change(frozenset({A, B, C}), directory=True)
         await news.tell(Change(foreseen=True), Change(frozenset({A})))
         assert await anext(changes) == Change(frozenset({A}), foreseen=True)
+        await news.tell(Change())
+        assert await anext(changes) == Change()
+
+
+@pytest.mark.parametrize("kind", [field.name for field in dataclasses.fields(Change) if field.name != "lots"])
+async def test_news_of_every_kind_outlasts_what_came_with_it(kind: str) -> None:
+    """Whatever news there is, none is forgotten over another, and none is told twice."""
+    news = News()
+    async with gathered(news.every()) as changes:
+        await news.tell(Change(**{kind: True}), Change(frozenset({A})), Change())
+        assert await anext(changes) == Change(frozenset({A}), **{kind: True})
         await news.tell(Change())
         assert await anext(changes) == Change()
 

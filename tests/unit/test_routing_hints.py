@@ -11,7 +11,13 @@ from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name
 from bowei.domain.places import Point
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.mirror import LiveMirror
-from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.in_memory import (
+    InMemoryGateBook,
+    InMemoryHoldBook,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryReportJournal,
+)
 from services.routing import hints
 from services.routing.hints import Hints
 
@@ -43,7 +49,9 @@ async def test_a_directory_is_read_from_the_ledger_once_for_each_version(monkeyp
     records = InMemoryRecords(SteppedClock(datetime(2026, 3, 2, tzinfo=UTC)))
     register = CountedRegister(records)
     never_loaded = LiveMirror(InMemoryLiveState())
-    asked = Hints(never_loaded, InMemoryHoldBook(records), InMemoryReportJournal(records), register)
+    asked = Hints(
+        never_loaded, InMemoryHoldBook(records), InMemoryReportJournal(records), register, InMemoryGateBook(records)
+    )
     await register.put_lots([a_lot("mall")])
     first, second = await asked.known(), await asked.known()
     assert (first.source, set(first.directory.lots), register.read_whole) == ("ledger", {"mall"}, 1)

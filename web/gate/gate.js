@@ -7,6 +7,7 @@ import { languageOf, speak, text } from "../shell/texts.js";
 import { dress } from "../shell/theme.js";
 import { Cars } from "./cars.js";
 import { SignIn } from "./sign_in.js";
+import { Words } from "./words.js";
 
 const asked = new URLSearchParams(location.search);
 const parts = location.pathname.split("/");
@@ -30,6 +31,8 @@ const signIn = new SignIn(t, hospitalId, routing, build);
 const cars = new Cars(t, function () { return language; }, hospitalId, routing, function (words) {
   say(shown.did, words);
 });
+
+const words = new Words(t, function () { return language; }, hospitalId, routing);
 
 function build() {
   speak(language);
@@ -60,18 +63,20 @@ function build() {
   shown.says = make("p", "says");
   shown.free = number();
   shown.queue = number();
+  shown.counted = make("span", "quiet counted");
   shown.next = make("section", "card next none");
   shown.did = make("p", "unseen");
   shown.did.setAttribute("role", "status");
   main.appendChild(make(
     "section", "card",
     make("p", "", shown.state), shown.says,
-    make("div", "counts", make("p", "", shown.free, t("gate.free")), make("p", "", shown.queue, t("gate.queue")))
+    make("div", "counts", make("p", "", shown.free, t("gate.free")), make("p", "", shown.queue, t("gate.queue"), shown.counted))
   ));
   main.appendChild(shown.next);
   if (signIn.known()) {
     main.appendChild(divertForm());
     main.appendChild(cars.build());
+    main.appendChild(words.build());
   } else {
     shown.plate = null;
     main.appendChild(signIn.build());
@@ -120,19 +125,25 @@ function draw() {
   say(shown.says, lost ? "" : gate.text[language]);
   say(shown.free, lost || gate.free === undefined ? "--" : String(gate.free) + (gate.free_bound === "at_least" ? "+" : ""));
   say(shown.queue, lost || gate.queue_vehicles === undefined ? "--" : String(gate.queue_vehicles));
-  drawNext(lost ? null : gate.next);
+  say(shown.counted, lost || !gate.queue_said_at ? "" : t("gate.queue_counted", { at: hourOf(gate.queue_said_at) }));
+  drawNext(lost ? null : gate.next, lost ? "" : gate.paused_until);
+  words.draw(gate.paused_until);
 }
 
-function drawNext(next) {
+function hourOf(instant) {
+  return new Date(instant).toLocaleTimeString(language === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit" });
+}
+
+function drawNext(next, pausedUntil) {
   const place = shown.next;
-  const said = JSON.stringify([language, next || null]);
+  const said = JSON.stringify([language, next || null, pausedUntil || null]);
   if (place.dataset.said === said) return;
   place.dataset.said = said;
   place.textContent = "";
   place.className = next ? "card next" : "card next none";
   place.appendChild(make("p", "quiet", t("gate.next")));
   if (!next) {
-    place.appendChild(make("h2", "", t("gate.nowhere")));
+    place.appendChild(make("h2", "", pausedUntil ? t("gate.paused_until", { until: hourOf(pausedUntil) }) : t("gate.nowhere")));
     return;
   }
   place.appendChild(make("h2", "", next.name[language]));
@@ -168,6 +179,7 @@ document.addEventListener("keydown", function (event) {
   const key = event.key.toLowerCase();
   if (key === "d") divert();
   else if (key === "p") shown.plate.focus();
+  else if (key === "q") words.focus();
   else if (key === "u") cars.undoLast();
   else if (key === "s") cars.slipOfLast();
   else return;

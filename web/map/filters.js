@@ -1,8 +1,8 @@
 // Narrowing the list: by name, by what a driver needs, by hospital. What was chosen stays when the language changes.
 import { make } from "../shell/elements.js";
-import { levelOf } from "./lots.js";
+import { levelOf, troubleOf } from "./lots.js";
 
-const STATES = ["any", "room", "full", "closed", "unknown"];
+const STATES = ["any", "room", "full", "closed", "unknown", "trouble"];
 const ROOM = ["plenty", "few", "almost_full"];
 
 function labelled(words, field) {
@@ -63,7 +63,8 @@ export class Filters {
     return lots.filter(function (lot) {
       const named = !words || (lot.name.zh + " " + lot.name.en + " " + lot.id).toLowerCase().indexOf(words) >= 0;
       const level = levelOf(lot);
-      const fits = state === "any" || level === state || (state === "room" && ROOM.indexOf(level) >= 0);
+      const fits = state === "any" || level === state || (state === "room" && ROOM.indexOf(level) >= 0) ||
+        (state === "trouble" && troubleOf(lot));
       const shared = !hospital || lot.sharing.some(function (row) { return row.hospital_id === hospital; });
       return named && fits && shared;
     });

@@ -15,6 +15,13 @@ export function freeOf(lot, t) {
   return lot.free_bound === "at_least" ? (lot.free === 1 ? t("board.shows.some") : lot.free + "+") : String(lot.free);
 }
 
+/** Say what is wrong with what a lot says: it is old, it is silent, it is not believed; "" where nothing is. */
+export function troubleOf(lot) {
+  if (lot.freshness === "expired") return "expired";
+  if (lot.freshness === "stale") return "stale";
+  return lot.faults.length ? "doubted" : "";
+}
+
 export class Lots {
   constructor(t, language, root) {
     this.t = t;
@@ -74,7 +81,11 @@ export class Lots {
     say(row.word, this.t("map.level." + level));
     row.free.className = "free " + level;
     row.word.className = "word " + level;
-    say(row.age, lot.age_s === undefined ? this.t("map.never") : this.age(lot.age_s));
+    const age = lot.age_s === undefined ? this.t("map.never") : this.age(lot.age_s);
+    const trouble = troubleOf(lot);
+    say(row.age, trouble ? "⚠ " + this.t("map.trouble." + trouble) + " · " + age : age);
+    row.age.className = trouble ? "age trouble" : "age";
+    row.age.title = lot.faults.join(", ");
   }
 
   age(seconds) {

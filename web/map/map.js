@@ -6,7 +6,7 @@ import { dress } from "../shell/theme.js";
 import { languageOf, speak, text } from "../shell/texts.js";
 import { Drawing } from "./drawing.js";
 import { Filters } from "./filters.js";
-import { Lots, freeOf } from "./lots.js";
+import { Lots, freeOf, troubleOf } from "./lots.js";
 
 const EVERY_MS = 5000;
 const MOST_PAGES = 20;
@@ -46,11 +46,12 @@ function build() {
   news.setAttribute("role", "status");
   page.appendChild(news);
   parts.gates = make("ul", "gates");
+  parts.health = make("p", "health");
   parts.filters = new Filters(t, draw, parts.filters);
   parts.lots = new Lots(t, language, root);
   parts.closures = make("ul", "closures");
   parts.drawing = new Drawing(t("map.drawing"), parts.drawing);
-  const list = make("section", "", parts.filters.element, parts.lots.element);
+  const list = make("section", "", parts.health, parts.filters.element, parts.lots.element);
   const side = make("section", "side", parts.drawing.element, parts.drawing.credit, parts.closures);
   page.appendChild(make("main", "", parts.gates, make("div", "sides", list, side)));
 }
@@ -65,6 +66,15 @@ function draw() {
     return lost ? "--" : freeOf(lot, t);
   });
   drawClosures();
+  drawHealth();
+}
+
+/** Say of how many lots the data can be relied on: of all of them, whatever is listed. */
+function drawHealth() {
+  const count = { "": 0, stale: 0, expired: 0, doubted: 0 };
+  city.lots.forEach(function (lot) { count[troubleOf(lot)] += 1; });
+  const values = { fresh: count[""], old: count.stale, silent: count.expired, doubted: count.doubted };
+  say(parts.health, city.lots.length ? t("map.health", values) : "");
 }
 
 function drawClosures() {

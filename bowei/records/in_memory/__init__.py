@@ -8,7 +8,7 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     sensing      InMemorySpaceBook                          forecasts    InMemoryForecastBook
     barriers     InMemoryBarrierBook                        audit        InMemoryAuditTrail
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
-    road_book    InMemoryRoadBook
+    road_book    InMemoryRoadBook                           gate_book    InMemoryGateBook
     quality      InMemoryQuality                            series       what it looks at
 """
 
@@ -16,6 +16,7 @@ from bowei.records.in_memory.audit import InMemoryAuditTrail
 from bowei.records.in_memory.barriers import InMemoryBarrierBook
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
 from bowei.records.in_memory.forecasts import InMemoryForecastBook
+from bowei.records.in_memory.gate_book import InMemoryGateBook
 from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
 from bowei.records.in_memory.quality import InMemoryQuality
@@ -30,6 +31,7 @@ __all__ = [
     "InMemoryBarrierBook",
     "InMemoryDeadLetters",
     "InMemoryForecastBook",
+    "InMemoryGateBook",
     "InMemoryHistory",
     "InMemoryHoldBook",
     "InMemoryQuality",

@@ -11,6 +11,7 @@ from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Doubt
+from bowei.domain.gate import GateWord
 from bowei.domain.holds import BARRIER_REFUSED, REFUSED_ON_ARRIVAL, SETTLE_LIMIT, Hold, HoldState
 from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
 from bowei.domain.margins import ONE_DRIVERS_REFUSALS, can_have_arrived, refusal_rate_after
@@ -133,6 +134,7 @@ class InMemoryRecords:
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
         self.gate_keys: dict[bytes, HospitalId] = {}
+        self.gate_words: dict[HospitalId, GateWord] = {}
 
     @property
     def now(self) -> datetime:

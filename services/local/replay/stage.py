@@ -18,6 +18,7 @@ from bowei.observability.background import in_background
 from bowei.records.clock import step_replay
 from bowei.records.connecting import Pool, connect, disconnect
 from bowei.records.migrating import migrate
+from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
@@ -75,7 +76,7 @@ class Stage:
         self._receiving = Receiving(
             self._journal, self._live_state, clock, IngestMeasures(CollectorRegistry()), copy_again=lambda: None
         )
-        hints = Hints(self._mirror, self._book, self._journal, self._register)
+        hints = Hints(self._mirror, self._book, self._journal, self._register, PostgresGateBook(self._pool))
         measures = RoutingMeasures(CollectorRegistry())
         ranking = Ranking(hints, self._travel_times, measures)
         self._diverting = Diverting(self._book, ranking, clock, measures)

@@ -40,7 +40,13 @@ from bowei.domain.problems import Refused
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.mirror import LiveMirror
 from bowei.records.holding import Outcome
-from bowei.records.in_memory import InMemoryHoldBook, InMemoryRecords, InMemoryRegister, InMemoryReportJournal
+from bowei.records.in_memory import (
+    InMemoryGateBook,
+    InMemoryHoldBook,
+    InMemoryRecords,
+    InMemoryRegister,
+    InMemoryReportJournal,
+)
 from bowei.records.reporting import Judged
 from bowei.roads.travel_times import TravelTimes
 from services.local.evaluate.traffic.policies import Margin, Policy
@@ -68,7 +74,11 @@ class _Shown(Hints):
     def __init__(self, records: InMemoryRecords, foreseen: Mapping[LotId, Foreseen]) -> None:
         register = InMemoryRegister(records)
         super().__init__(
-            LiveMirror(InMemoryLiveState()), InMemoryHoldBook(records), InMemoryReportJournal(records), register
+            LiveMirror(InMemoryLiveState()),
+            InMemoryHoldBook(records),
+            InMemoryReportJournal(records),
+            register,
+            InMemoryGateBook(records),
         )
         self._records, self._directory_of, self._foreseen = records, register, foreseen
         self._directory: Directory | None = None
@@ -80,7 +90,7 @@ class _Shown(Hints):
         if self._directory is None or self._directory.version != records.directory_version:
             self._directory = await self._directory_of.directory()
         lots = {lot_id: self._now(lot_id) for lot_id in records.lots}
-        return Known(self._directory, lots, "mirror")
+        return Known(self._directory, lots, {}, "mirror")
 
     def _now(self, lot_id: LotId) -> LotNow:
         """Give what is known of a lot: the same value for as long as nothing changes."""
