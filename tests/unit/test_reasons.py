@@ -48,7 +48,7 @@ def test_every_reason_to_leave_a_lot_out_can_be_said(excluded: Exclusion) -> Non
     none = why({"considered": shown[1:]}, None, Directory.empty())
     paused = excluded is Exclusion.GATE_PAUSED
     assert none.en.startswith("The hospital sends nobody elsewhere" if paused else "No lot nearby will do: b ")
-    assert none.zh.startswith("附近停车场均不可用：b")
+    assert none.zh.startswith("医院暂停" if paused else "附近停车场均不可用：b")
 
 
 def test_a_lot_that_is_no_nearer_needs_no_excuse() -> None:
