@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from bowei.domain.agreements import Agreement
+from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
 
 
@@ -46,6 +46,10 @@ class Directory:
         """Give the same directory, in which the barriers of these lots are not linked."""
         apart = {lot_id: replace(self.lots[lot_id], barrier_link=False) for lot_id in lot_ids if lot_id in self.lots}
         return replace(self, lots=MappingProxyType({**self.lots, **apart}))
+
+    def find_agreement(self, agreement_id: AgreementId) -> Agreement | None:
+        """Give one agreement, if registered."""
+        return next((one for one in self.agreements if one.agreement_id == agreement_id), None)
 
     def agreements_for(self, hospital_id: HospitalId) -> tuple[Agreement, ...]:
         """Give the agreements that serve one hospital."""

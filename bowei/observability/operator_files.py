@@ -11,8 +11,9 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.lots import ID_FORM
-from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.domain.problems import Refused
 from bowei.observability.environment import Environment, WrongEnvironment, read_secret
 from bowei.observability.validation import field_error
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml

@@ -15,7 +15,8 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bowei.domain.problems import FIELD_KINDS, KINDS, FieldError, Refused
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import KINDS, FieldError, Refused
 from bowei.observability.logs import request_id
 
 MEDIA_TYPE = "application/problem+json"

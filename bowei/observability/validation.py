@@ -1,13 +1,14 @@
 """Validation: pydantic's findings about a request as our own stable codes, without the input they quote.
 
 A validator of a service may raise `pydantic_core.PydanticCustomError(code, "")` with any code of
-`bowei.domain.problems.FIELD_KINDS`; it is passed on as it is.
+`bowei.domain.field_kinds.FIELD_KINDS`; it is passed on as it is.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
-from bowei.domain.problems import FIELD_KINDS, FieldError, Refused
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import FieldError, Refused
 
 _MOST_ERRORS = 50
 _SHOWABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")

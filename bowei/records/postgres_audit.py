@@ -49,6 +49,20 @@ class PostgresAuditTrail(AuditTrail):
                 return await connection.fetch(statement, *arguments, timeout=_TIMEOUT_S)
 
 
+async def note_beside(connection: asyncpg.pool.PoolConnectionProxy, act: Act) -> None:
+    """Note an act in the transaction that does it."""
+    await connection.execute(
+        "SELECT FROM bowei.note_act($1, $2, $3, $4, $5, $6)",
+        act.actor,
+        act.act,
+        act.subject,
+        act.outcome,
+        act.request_id,
+        act.body_sha256,
+        timeout=_TIMEOUT_S,
+    )
+
+
 def _entry(row: asyncpg.Record) -> Entry:
     act = Act(row["actor"], row["act"], row["subject"], row["outcome"], row["request_id"], row["body_sha256"])
     return Entry(row["serial"], row["at"], act, row["hash"])

@@ -11,10 +11,10 @@ from bowei.domain.gate import QUEUE_WORD_HOLDS, GateWord
 from bowei.domain.lots import HospitalId
 from bowei.records.connecting import acquired, translated
 from bowei.records.gate_book import GateBook
+from bowei.records.postgres_audit import note_beside
 from bowei.records.registering import UnknownReference
 
 _TIMEOUT_S = 4.0
-_NOTE = "SELECT FROM bowei.note_act($1, $2, $3, $4, $5, $6)"
 _SAY_QUEUE = """
     INSERT INTO bowei.gate_word AS word (hospital_id, queue_vehicles, queue_said_at) VALUES ($1, $2, bowei.now())
     ON CONFLICT (hospital_id) DO UPDATE
@@ -75,15 +75,6 @@ class PostgresGateBook(GateBook):
                         instant: datetime = await connection.fetchval(statement, *arguments, timeout=_TIMEOUT_S)
                     except asyncpg.ForeignKeyViolationError as error:
                         raise UnknownReference("unknown_hospital") from error
-                    await connection.execute(
-                        _NOTE,
-                        act.actor,
-                        act.act,
-                        act.subject,
-                        act.outcome,
-                        act.request_id,
-                        act.body_sha256,
-                        timeout=_TIMEOUT_S,
-                    )
+                    await note_beside(connection, act)
                     await connection.execute("SELECT pg_notify('bowei_promised', 'gates')")
         return instant

@@ -9,7 +9,7 @@
     evaluate           is the chosen lot the right one?  `bowei evaluate`
     road_building      `bowei roads build`               scene_loading     `bowei registry load`
     feed_checking      `bowei feeds check`               dashboards        `bowei dashboards`
-    asking_ready       `bowei ready`
+    asking_ready       `bowei ready`                     token_keys_file   `bowei token-keys`
     data_folder        the folder that holds all a demo keeps
     processes          the services as child processes   supervision       … started again when they die
     children           child processes that end with us  launch            … each by this small program

@@ -26,12 +26,14 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
 feeds = typer.Typer(no_args_is_help=True, help="What lots and vendors send.")
 ingest = typer.Typer(no_args_is_help=True, help="What lots report.")
 audit = typer.Typer(no_args_is_help=True, help="Who did what.")
+token_keys = typer.Typer(no_args_is_help=True, help="What access tokens are signed with.")
 app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
 app.add_typer(ledger, name="ledger")
 app.add_typer(feeds, name="feeds")
 app.add_typer(ingest, name="ingest")
 app.add_typer(audit, name="audit")
+app.add_typer(token_keys, name="token-keys")
 app.add_typer(evaluate, name="evaluate")
 
 
@@ -216,6 +218,22 @@ def audit_head() -> None:
     from services.local.audit_checking import print_head  # noqa: PLC0415
 
     raise typer.Exit(print_head())
+
+
+@token_keys.command("add")
+def token_keys_add(file: Annotated[Path, typer.Argument(help="What BOWEI_TOKEN_KEYS_FILE names.")]) -> None:
+    """Make the file of keys that access tokens are signed with, or add one that signs from ten minutes hence."""
+    from services.local.token_keys_file import add_key  # noqa: PLC0415
+
+    raise typer.Exit(add_key(file))
+
+
+@token_keys.command("prune")
+def token_keys_prune(file: Annotated[Path, typer.Argument(help="What BOWEI_TOKEN_KEYS_FILE names.")]) -> None:
+    """Take out keys that a newer one took over from: ten minutes after it did, their tokens are over."""
+    from services.local.token_keys_file import prune_keys  # noqa: PLC0415
+
+    raise typer.Exit(prune_keys(file))
 
 
 @app.command("ready")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import typer
 
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.observations import Bound
-from bowei.domain.problems import FIELD_KINDS, KINDS, Refused
+from bowei.domain.problems import KINDS, Refused
 from bowei.observability.environment import Environment
 from bowei.observability.operator_files import FileWrong
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml

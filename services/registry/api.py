@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out. Every address asks for the admin token; putting the same again changes nothing."""
+"""HTTP in, HTTP out. Each address says in `access` who may ask; putting the same again changes nothing."""
 
 import asyncio
 import json
@@ -19,12 +19,13 @@ from bowei.observability.problems import problem_responses
 from bowei.records.registering import Source, StillInUse, UnknownReference, key_sha256_of
 from services.registry import plausible
 from services.registry.agreement_params import AgreementIn
+from services.registry.asking import Asking, asker
 from services.registry.auditing import audited
 from services.registry.enrolling import enrolled, faults_of_source, made_key
 from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
 from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view, warned
-from services.registry.wiring import Wired, only_admins
+from services.registry.wiring import Wired
 
 _log = logging.getLogger(__name__)
 _YAML = "application/yaml"
@@ -39,8 +40,8 @@ LIMITS = {
 
 router = APIRouter(
     prefix="/v1",
-    dependencies=[Depends(only_admins), Depends(audited)],
-    responses=problem_responses(400, 401, 404, 409, 422, 503),
+    dependencies=[Depends(asker), Depends(audited)],
+    responses=problem_responses(400, 401, 403, 404, 409, 422, 503),
 )
 
 _Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
@@ -51,16 +52,16 @@ SourceIdPath = Annotated[_Id, Path(alias="source_id")]
 
 
 @router.get("/lots", operation_id="list_registered_lots")
-async def list_lots(wired: Wired) -> View:
+async def list_lots(asking: Asking) -> View:
     """List all lots."""
-    directory = await wired.register.directory()
+    directory = await asking.directory()
     return listed([lot_view(lot) for _, lot in sorted(directory.lots.items())])
 
 
 @router.get("/lots/{lot_id}", operation_id="get_registered_lot")
-async def get_lot(lot_id: LotIdPath, wired: Wired) -> View:
+async def get_lot(lot_id: LotIdPath, asking: Asking) -> View:
     """Show one lot."""
-    return lot_view(_known_lot(await wired.register.directory(), lot_id))
+    return lot_view(_known_lot(await asking.directory(), lot_id))
 
 
 @router.put("/lots/{lot_id}", operation_id="put_lot", responses={201: {"description": "Registered"}})
@@ -78,28 +79,30 @@ async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Respon
 
 
 @router.post("/lots/{lot_id}/pause", operation_id="pause_lot")
-async def pause_lot(lot_id: LotIdPath, wired: Wired) -> View:
+async def pause_lot(lot_id: LotIdPath, wired: Wired, asking: Asking) -> View:
     """Stop all new holds on a lot, at once; drivers on their way there are moved where another lot has room."""
+    await asking.check_lot(lot_id)
     return await _pause(lot_id, wired, paused=True)
 
 
 @router.post("/lots/{lot_id}/resume", operation_id="resume_lot")
-async def resume_lot(lot_id: LotIdPath, wired: Wired) -> View:
+async def resume_lot(lot_id: LotIdPath, wired: Wired, asking: Asking) -> View:
     """Let a paused lot take holds again."""
+    await asking.check_lot(lot_id)
     return await _pause(lot_id, wired, paused=False)
 
 
 @router.get("/hospitals", operation_id="list_registered_hospitals")
-async def list_hospitals(wired: Wired) -> View:
+async def list_hospitals(asking: Asking) -> View:
     """List all hospitals."""
-    directory = await wired.register.directory()
+    directory = await asking.directory()
     return listed([hospital_view(hospital) for _, hospital in sorted(directory.hospitals.items())])
 
 
 @router.get("/hospitals/{hospital_id}", operation_id="get_registered_hospital")
-async def get_hospital(hospital_id: HospitalIdPath, wired: Wired) -> View:
+async def get_hospital(hospital_id: HospitalIdPath, asking: Asking) -> View:
     """Show one hospital."""
-    hospital = await wired.register.find_hospital(HospitalId(hospital_id))
+    hospital = (await asking.directory()).hospitals.get(HospitalId(hospital_id))
     if hospital is None:
         raise Refused("unknown_hospital")
     return hospital_view(hospital)
@@ -119,11 +122,12 @@ async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wir
 
 
 @router.post("/hospitals/{hospital_id}/gate-key", operation_id="make_gate_key", status_code=201)
-async def make_gate_key(hospital_id: HospitalIdPath, wired: Wired) -> View:
+async def make_gate_key(hospital_id: HospitalIdPath, wired: Wired, asking: Asking) -> View:
     """Make the key by which the staff at a hospital's gate diverts cars; the one before ends at once.
 
     It is in this answer and never again: only its hash is kept.
     """
+    await asking.check_hospital(hospital_id)
     key = made_key(hospital_id)
     with _answered():
         await wired.register.put_gate_key(HospitalId(hospital_id), key_sha256_of(key))
@@ -132,55 +136,59 @@ async def make_gate_key(hospital_id: HospitalIdPath, wired: Wired) -> View:
 
 
 @router.get("/agreements", operation_id="list_agreements")
-async def list_agreements(wired: Wired) -> View:
+async def list_agreements(asking: Asking) -> View:
     """List all agreements."""
-    directory = await wired.register.directory()
+    directory = await asking.directory()
     return listed([agreement_view(one) for one in sorted(directory.agreements, key=lambda one: one.agreement_id)])
 
 
 @router.get("/agreements/{agreement_id}", operation_id="get_agreement")
-async def get_agreement(agreement_id: AgreementIdPath, wired: Wired) -> View:
+async def get_agreement(agreement_id: AgreementIdPath, asking: Asking) -> View:
     """Show one agreement."""
-    directory = await wired.register.directory()
-    found = [one for one in directory.agreements if one.agreement_id == agreement_id]
-    if not found:
+    agreement = (await asking.directory()).find_agreement(AgreementId(agreement_id))
+    if agreement is None:
         raise Refused("unknown_agreement")
-    return agreement_view(found[0])
+    return agreement_view(agreement)
 
 
 @router.put("/agreements/{agreement_id}", operation_id="put_agreement", responses={201: {"description": "Registered"}})
-async def put_agreement(agreement_id: AgreementIdPath, sent: AgreementIn, wired: Wired, response: Response) -> View:
+async def put_agreement(
+    agreement_id: AgreementIdPath, sent: AgreementIn, wired: Wired, asking: Asking, response: Response
+) -> View:
     """Register an agreement, or change it. Lending less than is held only stops new holds."""
-    directory = await wired.register.directory()
-    paused = {one.agreement_id: one.paused for one in directory.agreements}
-    agreement = sent.agreement(agreement_id, paused_now=paused.get(AgreementId(agreement_id), False))
+    directory = await asking.directory()
+    known = (await wired.register.directory()).find_agreement(AgreementId(agreement_id))
+    await asking.check_agreement(known)
+    agreement = sent.agreement(agreement_id, paused_now=known is not None and known.paused)
     _refuse_faulty(plausible.of_agreement(agreement, directory.lots, directory.hospitals))
+    await asking.check_agreement(agreement)
     with _answered():
         await wired.register.put_agreements([agreement])
-    response.status_code = 200 if agreement.agreement_id in paused else 201
+    response.status_code = 201 if known is None else 200
     _log.info("agreement_registered", extra={"agreement_id": agreement_id})
     return agreement_view(agreement)
 
 
 @router.delete("/agreements/{agreement_id}", operation_id="remove_agreement", status_code=204)
-async def remove_agreement(agreement_id: AgreementIdPath, wired: Wired) -> None:
+async def remove_agreement(agreement_id: AgreementIdPath, wired: Wired, asking: Asking) -> None:
     """End an agreement that was never used; one that was is paused, or given a last day."""
+    await asking.check_agreement((await wired.register.directory()).find_agreement(AgreementId(agreement_id)))
     with _answered():
         await wired.register.remove_agreement(AgreementId(agreement_id))
     _log.info("agreement_removed", extra={"agreement_id": agreement_id})
 
 
 @router.get("/sources", operation_id="list_sources")
-async def list_sources(wired: Wired) -> View:
+async def list_sources(asking: Asking) -> View:
     """List all sources; keys are not kept and not shown."""
-    sources = await wired.register.sources()
+    sources = await asking.sources()
     return listed([source_view(source) for source in sorted(sources, key=lambda one: one.source_id)])
 
 
 @router.get("/sources/{source_id}", operation_id="get_source")
-async def get_source(source_id: SourceIdPath, wired: Wired) -> View:
+async def get_source(source_id: SourceIdPath, asking: Asking) -> View:
     """Show one source."""
-    known = _find_source(await wired.register.sources(), source_id)
+    known = _find_source(await asking.sources(), source_id)
     if known is None:
         raise Refused("unknown_source")
     return source_view(known)

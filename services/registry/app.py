@@ -3,25 +3,39 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
 from bowei.observability.bodies import RequestRules
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
+from bowei.observability.rate_limits import RateLimit
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
 from bowei.records.postgres_audit import PostgresAuditTrail
+from bowei.records.postgres_party_book import PostgresPartyBook
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.roads.verdicts import RoadPlaces
-from services.registry import api, audit_api, quality_api, roads_api
+from services.registry import api, audit_api, parties_api, quality_api, roads_api
+from services.registry.first_code import offer_first_code
 from services.registry.settings import Settings
+from services.registry.token_keys import TokenKeys
+from services.registry.tokens import OutsideTokens, Tokens, fetched_json
 from services.registry.wiring import Wiring
 
-RULES = RequestRules(by_prefix={**api.LIMITS, **roads_api.LIMITS})
+RULES = RequestRules(by_prefix={**api.LIMITS, **roads_api.LIMITS, **parties_api.LIMITS})
+
+
+_SIGN_INS_PER_MINUTE = 30
+
+
+def _now() -> datetime:
+    """Tell real time: tokens are the same everywhere, whatever the hour of a demo's city."""
+    return datetime.now(UTC)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,6 +73,8 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         quality_api.acting,
         quality_api.pages,
         audit_api.router,
+        parties_api.router,
+        parties_api.signing_in,
     ):
         app.include_router(router)
     add_health(app, {"ledger": ask_ledger}, metrics)
@@ -70,13 +86,20 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
     road_places = None if settings.roads is None else await asyncio.to_thread(RoadPlaces, settings.roads)
     await migrate(settings.database_url)
     pool = await connect(settings.database_url, require_synchronous=settings.require_synchronous)
+    parties = PostgresPartyBook(pool)
     try:
+        if settings.admin_token is None:
+            await offer_first_code(parties)
         yield Wiring(
             register=PostgresRegister(pool),
             quality=PostgresQualityDesk(pool),
             roads=PostgresRoadBook(pool),
             audit=PostgresAuditTrail(pool),
-            admin_token=settings.admin_token.encode(),
+            parties=parties,
+            tokens=Tokens(settings.token_keys or TokenKeys.made(), settings.token_issuer, _now),
+            sign_ins=RateLimit(per_minute=_SIGN_INS_PER_MINUTE),
+            admin_token=None if settings.admin_token is None else settings.admin_token.encode(),
+            outside_tokens=None if settings.provider is None else OutsideTokens(settings.provider, fetched_json, _now),
             quality_open=settings.quality_open,
             road_places=road_places,
         )

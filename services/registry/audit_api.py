@@ -8,11 +8,12 @@ from bowei.domain.acts import Entry
 from bowei.observability.instants import rfc3339
 from bowei.observability.problems import problem_responses
 from bowei.records.audit import MOST_AT_ONCE
+from services.registry.asking import asker
 from services.registry.views import View
-from services.registry.wiring import Wired, only_admins
+from services.registry.wiring import Wired
 
 router = APIRouter(
-    prefix="/v1", tags=["audit"], dependencies=[Depends(only_admins)], responses=problem_responses(401, 422, 503)
+    prefix="/v1", tags=["audit"], dependencies=[Depends(asker)], responses=problem_responses(401, 403, 422, 503)
 )
 
 

@@ -55,7 +55,7 @@ LONGEST_STAY_S = 604_800
 
 
 def wrong(code: str) -> PydanticCustomError:
-    """Give the error by which a validator says one of `bowei.domain.problems.FIELD_KINDS`."""
+    """Give the error by which a validator says one of `bowei.domain.field_kinds.FIELD_KINDS`."""
     return PydanticCustomError(code, "see bowei.domain.problems")
 
 

@@ -1,13 +1,13 @@
 """HTTP in, HTTP out, of quality: how everything stands, for programs and for people, and a person's word on it.
 
 Acts are here and not in ingest or availability, because the registry is where people act, and is the one service with
-their token. Looking asks for the same token, as `Bearer` or, from a browser, as the password of `Basic`; an operator
-may open it to everyone (`BOWEI_QUALITY_OPEN`). Acting takes `Bearer` only, which no other page can make a browser send.
+their tokens. Looking asks for a token, as `Bearer` or, from a browser, for the admin token as the password of `Basic`;
+an operator may open it to everyone (`BOWEI_QUALITY_OPEN`). Acting takes `Bearer` only, which no other page can make a
+browser send.
 """
 
 import base64
 import binascii
-import hmac
 import logging
 from typing import Annotated
 
@@ -18,11 +18,13 @@ from bowei.domain.lots import LotId, SourceId
 from bowei.domain.problems import Refused
 from bowei.observability.problems import language_of, problem_responses
 from bowei.records.registering import UnknownReference
+from services.registry.access import Reach
+from services.registry.asking import ADMINISTRATOR, Asker, asker, is_admin_token
 from services.registry.auditing import audited
 from services.registry.params import ID_PATTERN, STRICT, Words
 from services.registry.quality_page import CONTENT_POLICY, STYLE, page_of
 from services.registry.quality_views import View, city_view, find_lot, lot_view, source_view
-from services.registry.wiring import Wired, only_admins
+from services.registry.wiring import Wired
 
 _log = logging.getLogger(__name__)
 _Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
@@ -44,39 +46,41 @@ class ReleaseIn(WordIn):
     pinned: bool = Field(default=False, description="Believe it whatever the rules find, until it is released again.")
 
 
-def only_lookers(request: Request, wired: Wired) -> None:
-    """Let pass who carries the token in either way, or everyone where the operator opened it.
+async def looker(request: Request, wired: Wired) -> Asker:
+    """Let pass who may look: by a token in either way, or everyone where the operator opened it.
 
     Raises:
-        Refused: key_missing or key_wrong.
+        Refused: key_missing, key_wrong, not_allowed, store_away.
     """
     if wired.quality_open:
-        return
+        return Asker(ADMINISTRATOR, Reach.ALL, wired)
     scheme, _, sent = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        only_admins(request, wired)
-        return
+        return await asker(request, wired)
     try:
         _, colon, password = base64.b64decode(sent.strip(), validate=True).partition(b":")
     except binascii.Error:
         colon = password = b""
     if not colon:
         raise Refused("key_missing")
-    if not hmac.compare_digest(password, wired.admin_token):
+    if not is_admin_token(wired, password.decode("utf-8", "surrogateescape")):
         raise Refused("key_wrong")
+    return Asker(ADMINISTRATOR, Reach.ALL, wired)
 
+
+Looking = Annotated[Asker, Depends(looker)]
 
 looking = APIRouter(
     prefix="/v1/quality",
     tags=["quality"],
-    dependencies=[Depends(only_lookers)],
-    responses=problem_responses(401, 404, 422, 503),
+    dependencies=[Depends(looker)],
+    responses=problem_responses(401, 403, 404, 422, 503),
 )
 acting = APIRouter(
     prefix="/v1/quality",
     tags=["quality"],
-    dependencies=[Depends(only_admins), Depends(audited)],
-    responses=problem_responses(400, 401, 404, 422, 503),
+    dependencies=[Depends(asker), Depends(audited)],
+    responses=problem_responses(400, 401, 403, 404, 422, 503),
 )
 pages = APIRouter(include_in_schema=False)
 
@@ -88,8 +92,9 @@ async def get_quality(wired: Wired) -> View:
 
 
 @looking.get("/sources/{source_id}", operation_id="get_source_quality", summary="How one source stands")
-async def get_source_quality(source_id: SourceIdPath, wired: Wired) -> View:
+async def get_source_quality(source_id: SourceIdPath, wired: Wired, looking_on: Looking) -> View:
     """Show a source with its lots, links, pending lots and what changed, the newest first."""
+    await looking_on.check_source(source_id)
     city = await wired.quality.city()
     if (SourceId(source_id), None) not in city.trusts:
         raise Refused("unknown_source")
@@ -98,8 +103,10 @@ async def get_source_quality(source_id: SourceIdPath, wired: Wired) -> View:
 
 
 @looking.get("/lots/{lot_id}", operation_id="get_lot_quality", summary="How one lot stands")
-async def get_lot_quality(lot_id: LotIdPath, wired: Wired) -> View:
+async def get_lot_quality(lot_id: LotIdPath, wired: Wired, looking_on: Looking) -> View:
     """Show a lot with all that was found of it, the evidence, and what changed, the newest first."""
+    if LotId(lot_id) not in (await looking_on.directory()).lots:
+        raise Refused("unknown_lot")
     city = await wired.quality.city()
     lot = find_lot(city, LotId(lot_id))
     if lot is None:
@@ -147,7 +154,7 @@ async def forget_pending_lot(
 async def show_page(request: Request, wired: Wired) -> Response:
     """Show how the city's data stands, as a page for people."""
     try:
-        only_lookers(request, wired)
+        await looker(request, wired)
     except Refused:
         # A browser asks its user for the token only if it is asked in this way.
         return Response(status_code=401, headers={"WWW-Authenticate": 'Basic realm="Bowei", charset="UTF-8"'})

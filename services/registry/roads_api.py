@@ -16,11 +16,12 @@ from bowei.observability.bodies import RequestLimits
 from bowei.observability.instants import rfc3339
 from bowei.observability.problems import problem_responses
 from bowei.records.registering import UnknownReference
+from services.registry.asking import asker
 from services.registry.auditing import audited
 from services.registry.params import ID_PATTERN
 from services.registry.roads_params import ClosureIn, SpeedsIn
 from services.registry.views import View, listed
-from services.registry.wiring import Wired, only_admins
+from services.registry.wiring import Wired
 
 _log = logging.getLogger(__name__)
 _SPEEDS_PATH = "/v1/road-speeds"
@@ -31,8 +32,8 @@ LIMITS: Mapping[str, RequestLimits] = {_SPEEDS_PATH: RequestLimits(body_bytes=8 
 router = APIRouter(
     prefix="/v1",
     tags=["roads"],
-    dependencies=[Depends(only_admins), Depends(audited)],
-    responses=problem_responses(400, 401, 404, 413, 422, 503),
+    dependencies=[Depends(asker), Depends(audited)],
+    responses=problem_responses(400, 401, 403, 404, 413, 422, 503),
 )
 ClosureId = Annotated[str, Path(alias="closure_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bowei.observability.environment import Environment
+from bowei.observability.environment import Environment, WrongEnvironment
+from services.registry.token_keys import TokenKeys, WrongKeys
+from services.registry.tokens import AUDIENCE, Provider
 
 _TOKEN_SHORTEST = 16
 
@@ -15,7 +17,13 @@ class Settings:
     database_url: str = field(repr=False)
     require_synchronous: bool
     """Refuse a Postgres that waits for no standby."""
-    admin_token: str = field(repr=False)
+    admin_token: str | None = field(repr=False)
+    """Opens every address; None: administrators are parties, the first by a code that is printed."""
+    token_keys: TokenKeys | None = field(default=None, repr=False)
+    """What access tokens are signed with; None: a key that lives as long as the process."""
+    token_issuer: str = "bowei"  # noqa: S105 (a name)
+    provider: Provider | None = None
+    """An OpenID provider whose tokens are taken too."""
     roads: Path | None = None
     """A road file: whoever registers a place is told where it lies off the roads."""
     quality_open: bool = False
@@ -31,7 +39,37 @@ def settings_from(environment: Environment) -> Settings:
     return Settings(
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
-        admin_token=environment.secret("BOWEI_ADMIN_TOKEN", shortest=_TOKEN_SHORTEST),
+        admin_token=_admin_token(environment),
+        token_keys=_token_keys(environment),
+        token_issuer=environment.text("BOWEI_TOKEN_ISSUER", "bowei"),
+        provider=_provider(environment),
         roads=environment.roads(),
         quality_open=environment.flag("BOWEI_QUALITY_OPEN"),
+    )
+
+
+def _admin_token(environment: Environment) -> str | None:
+    name = "BOWEI_ADMIN_TOKEN"
+    return None if environment.find_secret(name) is None else environment.secret(name, shortest=_TOKEN_SHORTEST)
+
+
+def _token_keys(environment: Environment) -> TokenKeys | None:
+    text = environment.find_secret("BOWEI_TOKEN_KEYS")
+    try:
+        return None if text is None else TokenKeys.read(text)
+    except WrongKeys as error:
+        raise WrongEnvironment(
+            f"BOWEI_TOKEN_KEYS can't be used: {error}. Make keys with `bowei token-keys add FILE`."
+        ) from error
+
+
+def _provider(environment: Environment) -> Provider | None:
+    issuer = environment.find_text("BOWEI_OPENID_ISSUER")
+    if issuer is None:
+        return None
+    return Provider(
+        issuer=issuer,
+        jwks_url=environment.url("BOWEI_OPENID_JWKS_URL", schemes=frozenset({"https", "http"})),
+        audience=environment.text("BOWEI_OPENID_AUDIENCE", AUDIENCE),
+        party_claim=environment.text("BOWEI_OPENID_PARTY_CLAIM", "bowei_party"),
     )

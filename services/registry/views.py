@@ -5,9 +5,11 @@ from dataclasses import asdict
 from datetime import time
 
 from bowei.domain.agreements import Agreement, LendingWindow
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.lots import Hospital, Lot, Name
+from bowei.domain.parties import Party
 from bowei.domain.places import Datum, Point
-from bowei.domain.problems import FIELD_KINDS, FieldError
+from bowei.domain.problems import FieldError
 from bowei.domain.tariffs import Tariff
 from bowei.records.registering import Source
 
@@ -88,6 +90,20 @@ def source_view(source: Source, key: str | None = None) -> View:
         "lots": dict(source.lots),
     }
     return view | _said(public_key=source.public_key, key=key)
+
+
+def party_view(party: Party, secret: str | None = None) -> View:
+    """Show a party; `secret` only in the answer that made it."""
+    view: View = {
+        "party_id": party.party_id,
+        "role": party.role,
+        "name": _name(party.name),
+        "lots": sorted(party.lots),
+        "hospitals": sorted(party.hospitals),
+        "blocks": sorted(party.blocks),
+        "suspended": party.suspended,
+    }
+    return view | _said(secret=secret)
 
 
 def listed(items: Sequence[View]) -> View:

@@ -1,20 +1,18 @@
-"""What the registry's endpoints are given, and who may call them."""
+"""What the registry's endpoints are given."""
 
-import hmac
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from bowei.domain.problems import Refused
+from bowei.observability.rate_limits import RateLimit
 from bowei.records.audit import AuditTrail
+from bowei.records.party_book import PartyBook
 from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
 from bowei.records.road_book import RoadBook
 from bowei.roads.verdicts import RoadPlaces
-
-ADMINISTRATOR = "administrator"
-"""Who carries the admin token, as the audit names them."""
+from services.registry.tokens import OutsideTokens, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,14 @@ class Wiring:
     quality: QualityDesk
     roads: RoadBook
     audit: AuditTrail
-    admin_token: bytes = field(repr=False)
+    parties: PartyBook
+    tokens: Tokens
+    sign_ins: RateLimit
+    """By network address."""
+    admin_token: bytes | None = field(repr=False)
+    """None: administrators are parties."""
+    outside_tokens: OutsideTokens | None = None
+    """Of an OpenID provider, if there is one."""
     quality_open: bool = False
     """Whether everyone may look at quality."""
     road_places: RoadPlaces | None = None
@@ -41,17 +46,3 @@ def wiring_of(request: Request) -> Wiring:
 
 
 Wired = Annotated[Wiring, Depends(wiring_of)]
-
-
-def only_admins(request: Request, wired: Wired) -> None:
-    """Let pass who carries the admin token, compared in constant time, and note who it is.
-
-    Raises:
-        Refused: key_missing or key_wrong.
-    """
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Refused("key_missing")
-    if not hmac.compare_digest(token.strip().encode("utf-8", "surrogateescape"), wired.admin_token):
-        raise Refused("key_wrong")
-    request.state.actor = ADMINISTRATOR

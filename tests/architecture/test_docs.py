@@ -14,7 +14,8 @@ from urllib.parse import unquote
 import pytest
 
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.problems import FIELD_KINDS, KINDS
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import KINDS
 from services.local.processes import SERVICES
 
 _ROOT = Path(__file__).resolve().parents[2]

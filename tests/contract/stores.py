@@ -29,6 +29,7 @@ from bowei.records.in_memory import (
     InMemoryGateBook,
     InMemoryHistory,
     InMemoryHoldBook,
+    InMemoryPartyBook,
     InMemoryQuality,
     InMemoryRecords,
     InMemoryRegister,
@@ -37,6 +38,7 @@ from bowei.records.in_memory import (
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
+from bowei.records.party_book import PartyBook
 from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
@@ -44,6 +46,7 @@ from bowei.records.postgres_forecasts import PostgresForecastBook
 from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
+from bowei.records.postgres_party_book import PostgresPartyBook
 from bowei.records.postgres_quality import PostgresQualityBook
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
@@ -87,6 +90,7 @@ class Stores:
     barriers: BarrierBook
     roads: RoadBook
     gates: GateBook
+    parties: PartyBook
     audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
@@ -110,6 +114,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryBarrierBook(records),
         InMemoryRoadBook(records),
         InMemoryGateBook(records),
+        InMemoryPartyBook(records),
         InMemoryAuditTrail(records),
         step_to,
     )
@@ -158,6 +163,7 @@ async def postgres_stores(
             barriers,
             roads,
             gates,
+            PostgresPartyBook(pool),
             audit,
             step_to,
         )

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from httpx2 import ASGITransport, AsyncClient
 
 from bowei.domain.clock import SteppedClock
+from bowei.observability.rate_limits import RateLimit
 from bowei.records.audit import AuditTrail
 from bowei.records.in_memory import (
     InMemoryAuditTrail,
+    InMemoryPartyBook,
     InMemoryQuality,
     InMemoryRecords,
     InMemoryRegister,
@@ -18,15 +20,25 @@ from bowei.records.in_memory import (
 from bowei.records.registering import Register
 from bowei.roads.verdicts import RoadPlaces
 from services.registry.app import assemble
+from services.registry.token_keys import TokenKeys
+from services.registry.tokens import OutsideTokens, Tokens
 from services.registry.wiring import Wiring
 
 TOKEN = "an-admin-token-for-tests"
+ISSUER = "bowei-of-tests"
+WITHOUT_TOKEN = frozenset({"make_token", "list_token_keys", "make_first_administrator"})
+"""How a token is had."""
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 NAME = {"zh": "甲", "en": "A"}
 Document = dict[str, object]
 
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+
+
+def now() -> datetime:
+    """Tell real time, as tokens have it."""
+    return datetime.now(UTC)
 
 
 def in_memory_register() -> Register:
@@ -42,6 +54,8 @@ async def registry(
     quality_open: bool = False,
     road_places: RoadPlaces | None = None,
     audit: AuditTrail | None = None,
+    tokens: Tokens | None = None,
+    outside_tokens: OutsideTokens | None = None,
 ) -> AsyncIterator[AsyncClient]:
     """Give a client with the admin token to a registry; `records`: what it stands on, if a test looks there too."""
     room = records or InMemoryRecords(SteppedClock(NOW))
@@ -51,7 +65,19 @@ async def registry(
         desk = InMemoryQuality(room)
         book = InMemoryRoadBook(room)
         trail = audit or InMemoryAuditTrail(room)
-        yield Wiring(register or InMemoryRegister(room), desk, book, trail, TOKEN.encode(), quality_open, road_places)
+        yield Wiring(
+            register=register or InMemoryRegister(room),
+            quality=desk,
+            roads=book,
+            audit=trail,
+            parties=InMemoryPartyBook(room),
+            tokens=tokens or Tokens(TokenKeys.made(), ISSUER, now),
+            sign_ins=RateLimit(per_minute=10_000),
+            admin_token=TOKEN.encode(),
+            outside_tokens=outside_tokens,
+            quality_open=quality_open,
+            road_places=road_places,
+        )
 
     app = assemble(open_wiring)
     async with (

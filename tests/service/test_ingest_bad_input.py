@@ -7,7 +7,8 @@ import pytest
 from httpx2 import Response
 
 from bowei.domain.dirt import Dirt
-from bowei.domain.problems import FIELD_KINDS, KINDS
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import KINDS
 from tests.service.ingest_app import KEY, MALL, IngestWorld, ingest, observation, passage, results
 
 _JSON = {"Content-Type": "application/json"}

@@ -10,9 +10,9 @@ from httpx2 import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.lots import LARGEST_COUNT, SpaceClass
 from bowei.domain.observations import LotState
-from bowei.domain.problems import FIELD_KINDS
 from bowei.records.failures import StoreAway
 from services.ingest.parkapi.reading import read_item
 from services.ingest.readings import CountReading, Unmeant

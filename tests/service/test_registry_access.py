@@ -1,6 +1,7 @@
 """Who may use the registry, which sources may report, and what is kept of their keys."""
 
 import hashlib
+import json
 import subprocess
 import sys
 
@@ -12,7 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.registry.settings import settings_from
-from tests.service.registry_app import TOKEN, faults, in_memory_register, registry, settle_in
+from services.registry.token_keys import with_new_key
+from tests.service.registry_app import TOKEN, WITHOUT_TOKEN, faults, in_memory_register, now, registry, settle_in
 
 DATABASE = "postgresql://bowei:hunter2@db/bowei"
 
@@ -28,7 +30,7 @@ DATABASE = "postgresql://bowei:hunter2@db/bowei"
         pytest.param("Bearer \u00ff\u00fe", "key_wrong", id="no ASCII"),
     ],
 )
-async def test_nobody_gets_in_without_the_admin_token(header: str, code: str) -> None:
+async def test_nobody_gets_in_without_a_token(header: str, code: str) -> None:
     """Proves it for each address that the API describes, before anything else of the request is judged."""
     async with registry() as client:
         described = (await client.get("/v1/openapi.json")).json()["paths"]
@@ -37,7 +39,8 @@ async def test_nobody_gets_in_without_the_admin_token(header: str, code: str) ->
                 method, path.replace("{", "").replace("}", ""), headers={b"Authorization": header.encode("latin-1")}
             )
             for path, methods in described.items()
-            for method in methods
+            for method, operation in methods.items()
+            if operation["operationId"] not in WITHOUT_TOKEN
         ]
 
     assert len(answers) > 15
@@ -144,7 +147,12 @@ async def test_a_key_of_another_kind_is_no_city_brain_key() -> None:
     ("environment", "named"),
     [
         pytest.param({"BOWEI_ADMIN_TOKEN": TOKEN}, "BOWEI_DATABASE_URL", id="no database"),
-        pytest.param({"BOWEI_DATABASE_URL": DATABASE}, "BOWEI_ADMIN_TOKEN", id="no token"),
+        pytest.param({"BOWEI_DATABASE_URL": DATABASE, "BOWEI_TOKEN_KEYS": "{}"}, "BOWEI_TOKEN_KEYS", id="no keys"),
+        pytest.param(
+            {"BOWEI_DATABASE_URL": DATABASE, "BOWEI_OPENID_ISSUER": "https://id.example"},
+            "BOWEI_OPENID_JWKS_URL",
+            id="a provider without keys",
+        ),
         pytest.param({"BOWEI_DATABASE_URL": DATABASE, "BOWEI_ADMIN_TOKEN": "short"}, "BOWEI_ADMIN_TOKEN", id="short"),
         pytest.param(
             {"BOWEI_DATABASE_URL": "mysql://bowei:hunter2@db", "BOWEI_ADMIN_TOKEN": TOKEN},
@@ -169,17 +177,20 @@ def test_a_wrong_setting_is_named_and_never_shown(environment: dict[str, str], n
 
 def test_settings_do_not_show_their_secrets() -> None:
     """Proves that settings may be printed."""
-    settings = settings_from(Environment({"BOWEI_DATABASE_URL": DATABASE, "BOWEI_ADMIN_TOKEN": TOKEN}))
+    keys = with_new_key(None, now())
+    environment = {"BOWEI_DATABASE_URL": DATABASE, "BOWEI_ADMIN_TOKEN": TOKEN, "BOWEI_TOKEN_KEYS": keys}
+    settings = settings_from(Environment(environment))
 
     assert "hunter2" not in repr(settings)
+    assert json.loads(keys)["keys"][0]["d"] not in repr(settings)
     assert TOKEN not in repr(settings)
 
 
-def test_the_registry_does_not_start_without_a_token() -> None:
+def test_the_registry_does_not_start_without_a_database() -> None:
     """Proves it for the command itself: a sentence, no traceback, a status that says failed."""
     ended = subprocess.run(
         [sys.executable, "-m", "services.registry"],
-        env={"BOWEI_DATABASE_URL": DATABASE},
+        env={"BOWEI_ADMIN_TOKEN": TOKEN},
         capture_output=True,
         text=True,
         timeout=30,
@@ -187,7 +198,7 @@ def test_the_registry_does_not_start_without_a_token() -> None:
     )
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("bowei-registry: BOWEI_ADMIN_TOKEN is not set.")
+    assert ended.stderr.startswith("bowei-registry: BOWEI_DATABASE_URL is not set.")
     assert "Traceback" not in ended.stderr
 
 

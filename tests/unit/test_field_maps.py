@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bowei.domain.dirt import Dirt
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.heartbeats import Sign
 from bowei.domain.lots import LARGEST_COUNT, SpaceClass
 from bowei.domain.observations import RAW_MOST, Bound, LotState, PassageKind
-from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.domain.problems import Refused
 from services.ingest.fieldmaps.documents import ITEMS_MOST
 from services.ingest.fieldmaps.field_map import SHIPPED, FieldMap, FieldMapWrong
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant

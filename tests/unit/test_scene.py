@@ -3,7 +3,8 @@
 import pytest
 
 from bowei.domain.directory import Directory
-from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import Refused
 from bowei.observability.yaml_text import read_yaml
 from services.registry.scene import check_scene, read_scene
 

@@ -9,6 +9,7 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     barriers     InMemoryBarrierBook                        audit        InMemoryAuditTrail
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     road_book    InMemoryRoadBook                           gate_book    InMemoryGateBook
+    party_book   InMemoryPartyBook
     quality      InMemoryQuality                            series       what it looks at
 """
 
@@ -19,6 +20,7 @@ from bowei.records.in_memory.forecasts import InMemoryForecastBook
 from bowei.records.in_memory.gate_book import InMemoryGateBook
 from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
+from bowei.records.in_memory.party_book import InMemoryPartyBook
 from bowei.records.in_memory.quality import InMemoryQuality
 from bowei.records.in_memory.registering import InMemoryRegister
 from bowei.records.in_memory.reporting import InMemoryReportJournal
@@ -34,6 +36,7 @@ __all__ = [
     "InMemoryGateBook",
     "InMemoryHistory",
     "InMemoryHoldBook",
+    "InMemoryPartyBook",
     "InMemoryQuality",
     "InMemoryRecords",
     "InMemoryRegister",

@@ -17,6 +17,7 @@ from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, Source
 from bowei.domain.margins import ONE_DRIVERS_REFUSALS, can_have_arrived, refusal_rate_after
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
+from bowei.domain.parties import Party, PartyId
 from bowei.domain.places import Point
 from bowei.domain.road_conditions import Closure
 from bowei.domain.strangers import Stranger
@@ -134,6 +135,8 @@ class InMemoryRecords:
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
         self.gate_keys: dict[bytes, HospitalId] = {}
+        self.parties: dict[PartyId, Party] = {}
+        self.first_code: tuple[bytes, datetime] | None = None
         self.gate_words: dict[HospitalId, GateWord] = {}
 
     @property

@@ -11,7 +11,8 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from bowei.domain.problems import FIELD_KINDS, Refused
+from bowei.domain.field_kinds import FIELD_KINDS
+from bowei.domain.problems import Refused
 from bowei.observability.operator_files import line_of
 from bowei.observability.yaml_text import LARGEST_BYTES, read_yaml
 from services.ingest.fieldmaps.decoding import is_of_kind, meanings, raw_of

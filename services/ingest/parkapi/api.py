@@ -8,8 +8,9 @@ from types import MappingProxyType
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.observations import Outcome, Verdict
-from bowei.domain.problems import FIELD_KINDS, KINDS, FieldError, Refused
+from bowei.domain.problems import KINDS, FieldError, Refused
 from bowei.observability.bodies import RequestLimits
 from bowei.observability.problems import problem_responses
 from services.ingest.fieldmaps.documents import ITEMS_MOST
