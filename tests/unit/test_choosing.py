@@ -141,8 +141,8 @@ def test_each_reason_to_leave_a_lot_out_has_its_own_name(
 
 
 def test_every_reason_is_tried() -> None:
-    """A new reason needs a case above."""
-    assert {excluded for excluded, *_ in CASES} == set(Exclusion)
+    """A new reason needs a case above, if it is of one lot: a gate pauses for all at once."""
+    assert {excluded for excluded, *_ in CASES} == set(Exclusion) - {Exclusion.GATE_PAUSED}
 
 
 @pytest.mark.parametrize(("height_cm", "excluded"), [(200, None), (None, None), (201, "too_high")])
