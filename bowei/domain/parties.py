@@ -35,6 +35,15 @@ class Role(StrEnum):
     """Speaks for lots: pauses them, sees their agreements and sources."""
 
 
+class Side(StrEnum):
+    """For which side of an agreement somebody speaks."""
+
+    LOT = "lot"
+    HOSPITAL = "hospital"
+    BOTH = "both"
+    """Who coordinates both needs nobody else's word."""
+
+
 SEES_ALL = frozenset({Role.ADMINISTRATOR, Role.CITY, Role.TRAFFIC_POLICE, Role.URBAN_MANAGEMENT})
 
 
@@ -70,7 +79,7 @@ class Sight:
             whole.version,
             (lot for lot in whole.lots.values() if self.owns_lot(lot) or lot.lot_id in lending),
             (one for one in whole.hospitals.values() if self.owns_hospital(one) or one.hospital_id in lent_to),
-            (one for one in whole.agreements if self._sees_agreement(one)),
+            (one for one in whole.agreements if self.side_of(one) is not None),
         )
 
     def own_lots(self) -> Iterable[LotId]:
@@ -100,12 +109,12 @@ class Sight:
                 return False
         return True
 
-    def owns_agreement(self, agreement: Agreement) -> bool:
-        """Say whether the party may set an agreement: it coordinates both the lot and the hospital."""
-        return self._is_own_lot(agreement.lot_id) and self._is_own_hospital(agreement.hospital_id)
-
-    def _sees_agreement(self, agreement: Agreement) -> bool:
-        return self._is_own_lot(agreement.lot_id) or self._is_own_hospital(agreement.hospital_id)
+    def side_of(self, agreement: Agreement) -> Side | None:
+        """Say for which side of an agreement the party speaks; None: for neither."""
+        of_lot, of_hospital = self._is_own_lot(agreement.lot_id), self._is_own_hospital(agreement.hospital_id)
+        if of_lot and of_hospital:
+            return Side.BOTH
+        return Side.LOT if of_lot else Side.HOSPITAL if of_hospital else None
 
     def _is_own_lot(self, lot_id: LotId) -> bool:
         lot = self.directory.lots.get(lot_id)

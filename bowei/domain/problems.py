@@ -135,6 +135,7 @@ _CATALOGUE = (
     # What
     ProblemKind("not_found", 404, "There is nothing at this address.", "此地址没有内容。"),
     ProblemKind("unknown_lot", 404, "No lot of that id is registered.", "没有登记该停车场。"),
+    ProblemKind("unknown_version", 404, "The agreement has no version of that number.", "该协议没有此版本。"),
     ProblemKind("unknown_party", 404, "No party of that id is registered.", "没有登记该参与方。"),
     ProblemKind("unknown_hospital", 404, "No hospital of that id is registered.", "没有登记该医院。"),
     ProblemKind("unknown_board", 404, "No hospital, lot or block of that id.", "没有该编号的医院、停车场或街区。"),
@@ -158,6 +159,8 @@ _CATALOGUE = (
     ),
     ProblemKind("method_not_allowed", 405, "This address does not take that method.", "此地址不支持该方法。"),
     # Conflict
+    ProblemKind("other_side_decides", 409, "This is for the other side to decide.", "此事须由另一方决定。"),
+    ProblemKind("already_decided", 409, "This was decided already, in another way.", "此事已有其他决定。"),
     ProblemKind(
         "id_reused",
         409,

@@ -12,6 +12,8 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     road_book    RoadBook: speeds and closures           postgres_road_book    migrations/0010
     gate_book    GateBook: what a gate's staff says      postgres_gate_book    migrations/0017
     party_book   PartyBook: who may sign in             postgres_party_book   migrations/0018
+    agreement_book AgreementBook: versions, proposed    postgres_agreement_book migrations/0019
+                 and accepted
     history      by day, by hour, and forgetting         postgres_history      migrations/0005
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007

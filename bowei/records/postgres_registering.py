@@ -23,6 +23,8 @@ _CODES = {
     "agreement_hospital_id_fkey": "unknown_hospital",
     "source_lot_lot_id_fkey": "unknown_lot",
     "gate_key_hospital_id_fkey": "unknown_hospital",
+    "version_lot": "unknown_lot",
+    "version_hospital": "unknown_hospital",
 }
 
 
@@ -62,7 +64,7 @@ class PostgresRegister(Register):
 
     @override
     async def put_lots(self, lots: Sequence[Lot]) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             await connection.executemany(
                 """
                 INSERT INTO bowei.lot (lot_id, document, timezone, capacity, paused) VALUES ($1, $2::jsonb, $3, $4, $5)
@@ -82,7 +84,7 @@ class PostgresRegister(Register):
 
     @override
     async def put_hospitals(self, hospitals: Sequence[Hospital]) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             await connection.executemany(
                 """
                 INSERT INTO bowei.hospital (hospital_id, lot_id, document) VALUES ($1, $2, $3::jsonb)
@@ -93,14 +95,14 @@ class PostgresRegister(Register):
 
     @override
     async def put_agreements(self, agreements: Sequence[Agreement]) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             await _lock_lots_of(connection, [agreement.agreement_id for agreement in agreements])
             for agreement in agreements:
                 await _put_agreement(connection, agreement)
 
     @override
     async def put_sources(self, sources: Sequence[Source]) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             for source in sources:
                 await connection.execute(
                     """
@@ -124,14 +126,14 @@ class PostgresRegister(Register):
 
     @override
     async def pause_lot(self, lot_id: LotId, *, paused: bool) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             done = await connection.execute("UPDATE bowei.lot SET paused = $2 WHERE lot_id = $1", lot_id, paused)
             if done == "UPDATE 0":
                 raise UnknownReference("unknown_lot")
 
     @override
     async def remove_agreement(self, agreement_id: AgreementId) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             await _lock_lots_of(connection, [agreement_id])
             done = await connection.execute("DELETE FROM bowei.agreement WHERE agreement_id = $1", agreement_id)
             if done == "DELETE 0":
@@ -166,7 +168,7 @@ class PostgresRegister(Register):
 
     @override
     async def put_gate_key(self, hospital_id: HospitalId, key_sha256: bytes) -> None:
-        async with self._changing() as connection:
+        async with changing_directory(self._pool) as connection:
             await connection.execute(
                 """
                 INSERT INTO bowei.gate_key (hospital_id, key_sha256) VALUES ($1, $2)
@@ -192,23 +194,28 @@ class PostgresRegister(Register):
                 )
         return None if document is None else msgspec.json.decode(document, type=Hospital)
 
-    @asynccontextmanager
-    async def _changing(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-        """One transaction that raises the directory's version and wakes whoever copies it; one at a time."""
-        async with acquired(self._pool) as connection:
-            with translated():
-                try:
-                    async with connection.transaction():
-                        await connection.execute("UPDATE bowei.directory_version SET version = version + 1")
-                        yield connection
-                        await connection.execute("SELECT pg_notify('bowei_promised', 'directory')")
-                except asyncpg.exceptions.ForeignKeyViolationError as error:
-                    code = _CODES.get(error.constraint_name or "")
-                    if code is None:
-                        raise StillInUse from error
-                    raise UnknownReference(code) from error
-                except asyncpg.exceptions.CheckViolationError as error:
+
+@asynccontextmanager
+async def changing_directory(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
+    """One transaction that raises the directory's version and wakes whoever copies it; one at a time.
+
+    Raises:
+        UnknownReference, StillInUse: what is written refers to what there is not, or something needs what was there.
+    """
+    async with acquired(pool) as connection:
+        with translated():
+            try:
+                async with connection.transaction():
+                    await connection.execute("UPDATE bowei.directory_version SET version = version + 1")
+                    yield connection
+                    await connection.execute("SELECT pg_notify('bowei_promised', 'directory')")
+            except asyncpg.exceptions.ForeignKeyViolationError as error:
+                code = _CODES.get(error.constraint_name or "")
+                if code is None:
                     raise StillInUse from error
+                raise UnknownReference(code) from error
+            except asyncpg.exceptions.CheckViolationError as error:
+                raise StillInUse from error
 
 
 async def _lock_lots_of(connection: asyncpg.pool.PoolConnectionProxy, agreements: Sequence[AgreementId]) -> None:
@@ -216,6 +223,15 @@ async def _lock_lots_of(connection: asyncpg.pool.PoolConnectionProxy, agreements
     await connection.execute(
         "SELECT bowei.lock_lots(ARRAY(SELECT lot_id FROM bowei.agreement WHERE agreement_id = ANY ($1)))", agreements
     )
+
+
+async def put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement: Agreement) -> None:
+    """Put one agreement in a transaction of `changing_directory`; it stays paused if it is."""
+    await _lock_lots_of(connection, [agreement.agreement_id])
+    paused = await connection.fetchval(
+        "SELECT paused FROM bowei.agreement WHERE agreement_id = $1", agreement.agreement_id
+    )
+    await _put_agreement(connection, dataclasses.replace(agreement, paused=agreement.paused or bool(paused)))
 
 
 async def _put_agreement(connection: asyncpg.pool.PoolConnectionProxy, agreement: Agreement) -> None:

@@ -4,7 +4,8 @@
               GET /v1/quality, …/sources/{id}, …/lots/{id}, POST …/suspend, …/release · the page /quality
               PUT/GET /v1/road-speeds · GET/PUT/DELETE /v1/closures/{id}
               GET /v1/audit · GET/PUT /v1/parties/{id} · POST /v1/token · /.well-known/jwks.json
-              GET/PUT/DELETE /v1/agreements/{id} · GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
+              GET/PUT/DELETE /v1/agreements/{id}, …/versions · GET /v1/proposals
+              GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
     reads     records (the register, the road book, the party book)
     writes    records (these three, of which it is the only writer; a person's word on who is trusted)
 
@@ -16,7 +17,8 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     params     what may be sent                 agreement_params   the same of agreements
     views      what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
-    enrolling  sources and their keys
+    enrolling  sources and their keys           answering    what is refused, as problems
+    agreements_api   in force, versions, proposals                      succeeding  … brought in force on their day
     access     which role may ask for what      asking       who asks, and what is there for them
     parties_api   parties, their secrets and tokens                     first_code  how the first one gets in
     tokens     access tokens, ours and a provider's                     token_keys  what ours are signed with

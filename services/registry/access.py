@@ -22,6 +22,7 @@ _WATCHING = {Role.CITY: Reach.ALL, Role.TRAFFIC_POLICE: Reach.ALL, Role.URBAN_MA
 _READING = {**_WATCHING, Role.STREET_OFFICE: Reach.OWN, Role.HOSPITAL: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _READING_SOURCES = {**_WATCHING, Role.STREET_OFFICE: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _COORDINATING = {Role.STREET_OFFICE: Reach.OWN}
+_AGREEING = {Role.STREET_OFFICE: Reach.OWN, Role.HOSPITAL: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _PAUSING = {Role.STREET_OFFICE: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _OF_ROADS = {Role.TRAFFIC_POLICE: Reach.ALL}
 _TRUSTING = {Role.URBAN_MANAGEMENT: Reach.ALL}
@@ -43,6 +44,12 @@ ACCESS: Mapping[str, Mapping[Role, Reach]] = MappingProxyType(
         "get_agreement": _READING,
         "put_agreement": _COORDINATING,
         "remove_agreement": _COORDINATING,
+        "list_proposals": _READING,
+        "list_versions": _READING,
+        "propose_version": _AGREEING,
+        "accept_version": _AGREEING,
+        "decline_version": _AGREEING,
+        "withdraw_version": _AGREEING,
         "list_sources": _READING_SOURCES,
         "get_source": _READING_SOURCES,
         "put_source": {},

@@ -4,27 +4,25 @@ import asyncio
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
-from bowei.domain.agreements import AgreementId
 from bowei.domain.directory import Directory
 from bowei.domain.lots import HospitalId, Lot, LotId, SourceId
 from bowei.domain.problems import FieldError, Refused
 from bowei.observability import yaml_text
 from bowei.observability.bodies import RequestLimits
 from bowei.observability.problems import problem_responses
-from bowei.records.registering import Source, StillInUse, UnknownReference, key_sha256_of
+from bowei.records.registering import Source, key_sha256_of
 from services.registry import plausible
-from services.registry.agreement_params import AgreementIn
+from services.registry.answering import answered, refuse_faulty
 from services.registry.asking import Asking, asker
 from services.registry.auditing import audited
 from services.registry.enrolling import enrolled, faults_of_source, made_key
 from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
-from services.registry.views import View, agreement_view, hospital_view, listed, lot_view, source_view, warned
+from services.registry.views import View, hospital_view, listed, lot_view, source_view, warned
 from services.registry.wiring import Wired
 
 _log = logging.getLogger(__name__)
@@ -70,8 +68,8 @@ async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Respon
     directory = await wired.register.directory()
     known = directory.lots.get(LotId(lot_id))
     lot = sent.lot(lot_id, sent.timezone, paused_now=known is not None and known.paused)
-    _refuse_faulty([*plausible.of_lot(lot), *plausible.of_own_lot(lot, directory.hospitals.values())])
-    with _answered():
+    refuse_faulty([*plausible.of_lot(lot), *plausible.of_own_lot(lot, directory.hospitals.values())])
+    with answered():
         await wired.register.put_lots([lot])
     response.status_code = 200 if known else 201
     _log.info("lot_registered", extra={"lot_id": lot_id})
@@ -113,8 +111,8 @@ async def put_hospital(hospital_id: HospitalIdPath, sent: HospitalIn, wired: Wir
     """Register a hospital, or change it. Its lot comes first. `warnings`: what lies far from road or footway."""
     directory = await wired.register.directory()
     hospital = sent.hospital(hospital_id)
-    _refuse_faulty(plausible.of_hospital(hospital, directory.lots))
-    with _answered():
+    refuse_faulty(plausible.of_hospital(hospital, directory.lots))
+    with answered():
         await wired.register.put_hospitals([hospital])
     response.status_code = 200 if hospital.hospital_id in directory.hospitals else 201
     _log.info("hospital_registered", extra={"hospital_id": hospital_id})
@@ -129,53 +127,10 @@ async def make_gate_key(hospital_id: HospitalIdPath, wired: Wired, asking: Askin
     """
     await asking.check_hospital(hospital_id)
     key = made_key(hospital_id)
-    with _answered():
+    with answered():
         await wired.register.put_gate_key(HospitalId(hospital_id), key_sha256_of(key))
     _log.info("gate_key_made", extra={"hospital_id": hospital_id})
     return {"hospital_id": hospital_id, "key": key}
-
-
-@router.get("/agreements", operation_id="list_agreements")
-async def list_agreements(asking: Asking) -> View:
-    """List all agreements."""
-    directory = await asking.directory()
-    return listed([agreement_view(one) for one in sorted(directory.agreements, key=lambda one: one.agreement_id)])
-
-
-@router.get("/agreements/{agreement_id}", operation_id="get_agreement")
-async def get_agreement(agreement_id: AgreementIdPath, asking: Asking) -> View:
-    """Show one agreement."""
-    agreement = (await asking.directory()).find_agreement(AgreementId(agreement_id))
-    if agreement is None:
-        raise Refused("unknown_agreement")
-    return agreement_view(agreement)
-
-
-@router.put("/agreements/{agreement_id}", operation_id="put_agreement", responses={201: {"description": "Registered"}})
-async def put_agreement(
-    agreement_id: AgreementIdPath, sent: AgreementIn, wired: Wired, asking: Asking, response: Response
-) -> View:
-    """Register an agreement, or change it. Lending less than is held only stops new holds."""
-    directory = await asking.directory()
-    known = (await wired.register.directory()).find_agreement(AgreementId(agreement_id))
-    await asking.check_agreement(known)
-    agreement = sent.agreement(agreement_id, paused_now=known is not None and known.paused)
-    _refuse_faulty(plausible.of_agreement(agreement, directory.lots, directory.hospitals))
-    await asking.check_agreement(agreement)
-    with _answered():
-        await wired.register.put_agreements([agreement])
-    response.status_code = 201 if known is None else 200
-    _log.info("agreement_registered", extra={"agreement_id": agreement_id})
-    return agreement_view(agreement)
-
-
-@router.delete("/agreements/{agreement_id}", operation_id="remove_agreement", status_code=204)
-async def remove_agreement(agreement_id: AgreementIdPath, wired: Wired, asking: Asking) -> None:
-    """End an agreement that was never used; one that was is paused, or given a last day."""
-    await asking.check_agreement((await wired.register.directory()).find_agreement(AgreementId(agreement_id)))
-    with _answered():
-        await wired.register.remove_agreement(AgreementId(agreement_id))
-    _log.info("agreement_removed", extra={"agreement_id": agreement_id})
 
 
 @router.get("/sources", operation_id="list_sources")
@@ -198,10 +153,10 @@ async def get_source(source_id: SourceIdPath, asking: Asking) -> View:
 async def put_source(source_id: SourceIdPath, sent: SourceIn, wired: Wired, response: Response) -> View:
     """Register a source, or change it. A native one's `key` is in the answer that made it, and never again."""
     directory = await wired.register.directory()
-    _refuse_faulty(faults_of_source(sent, directory.lots))
+    refuse_faulty(faults_of_source(sent, directory.lots))
     known = _find_source(await wired.register.sources(), source_id)
     source, key = enrolled(source_id, sent, known)
-    with _answered():
+    with answered():
         await wired.register.put_sources([source])
     response.status_code = 200 if known else 201
     _log.info("source_registered", extra={"source_id": source_id, "key_made": key is not None})
@@ -226,7 +181,7 @@ async def put_scene(request: Request, wired: Wired) -> View:
     # In a thread: half a megabyte of YAML takes seconds to read.
     sent = await asyncio.to_thread(lambda: read_scene(yaml_text.read_yaml(body) if is_yaml else json.loads(body)))
     scene = check_scene(sent, directory, sources)
-    with _answered():
+    with answered():
         await wired.register.put_lots(scene.lots)
         await wired.register.put_hospitals(scene.hospitals)
         await wired.register.put_agreements(scene.agreements)
@@ -246,7 +201,7 @@ async def put_scene(request: Request, wired: Wired) -> View:
 
 
 async def _pause(lot_id: str, wired: Wired, *, paused: bool) -> View:
-    with _answered():
+    with answered():
         await wired.register.pause_lot(LotId(lot_id), paused=paused)
     _log.info("lot_paused" if paused else "lot_resumed", extra={"lot_id": lot_id})
     return lot_view(_known_lot(await wired.register.directory(), lot_id))
@@ -265,20 +220,3 @@ def _known_lot(directory: Directory, lot_id: str) -> Lot:
 
 def _find_source(sources: Iterable[Source], source_id: str) -> Source | None:
     return next((source for source in sources if source.source_id == SourceId(source_id)), None)
-
-
-def _refuse_faulty(faults: Iterable[FieldError]) -> None:
-    found = tuple(faults)
-    if found:
-        raise Refused("invalid_request", errors=found)
-
-
-@contextmanager
-def _answered() -> Iterator[None]:
-    """Answer what the register refuses."""
-    try:
-        yield
-    except UnknownReference as error:
-        raise Refused(error.code) from error
-    except StillInUse as error:
-        raise Refused("still_in_use") from error

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI
 
+from bowei.observability.background import in_background
 from bowei.observability.bodies import RequestRules
 from bowei.observability.health import add_health
 from bowei.observability.installing import install_http
@@ -14,15 +15,17 @@ from bowei.observability.rate_limits import RateLimit
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
 from bowei.records.migrating import migrate
+from bowei.records.postgres_agreement_book import PostgresAgreementBook
 from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_party_book import PostgresPartyBook
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.roads.verdicts import RoadPlaces
-from services.registry import api, audit_api, parties_api, quality_api, roads_api
+from services.registry import agreements_api, api, audit_api, parties_api, quality_api, roads_api
 from services.registry.first_code import offer_first_code
 from services.registry.settings import Settings
+from services.registry.succeeding import Succession
 from services.registry.token_keys import TokenKeys
 from services.registry.tokens import OutsideTokens, Tokens, fetched_json
 from services.registry.wiring import Wiring
@@ -50,7 +53,8 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
     async def running(app: FastAPI) -> AsyncIterator[None]:
         async with open_wiring() as wiring:
             app.state.wiring = wiring
-            yield
+            async with in_background(Succession(wiring.agreements).run):
+                yield
 
     async def ask_ledger() -> str | None:
         wiring: Wiring = app.state.wiring
@@ -68,6 +72,7 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
     metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=RULES)
     for router in (
         api.router,
+        agreements_api.router,
         roads_api.router,
         quality_api.looking,
         quality_api.acting,
@@ -96,6 +101,7 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
             roads=PostgresRoadBook(pool),
             audit=PostgresAuditTrail(pool),
             parties=parties,
+            agreements=PostgresAgreementBook(pool),
             tokens=Tokens(settings.token_keys or TokenKeys.made(), settings.token_issuer, _now),
             sign_ins=RateLimit(per_minute=_SIGN_INS_PER_MINUTE),
             admin_token=None if settings.admin_token is None else settings.admin_token.encode(),

@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from bowei.domain.agreements import Agreement
 from bowei.domain.directory import Directory
 from bowei.domain.lots import HospitalId, LotId, Name, SourceId
-from bowei.domain.parties import Party, PartyId, Role, Sight
+from bowei.domain.parties import Party, PartyId, Role, Side, Sight
 from bowei.domain.problems import Refused
 from bowei.observability.bearer import bearer
 from bowei.records.registering import Source
@@ -65,8 +65,21 @@ class Asker:
         """Let set an agreement whoever coordinates both its sides. Raises Refused: unknown_agreement."""
         if self.reach is Reach.OWN and agreement is not None:
             whole = await self.wired.register.directory()
-            if not Sight(self.party, whole).owns_agreement(agreement):
+            if Sight(self.party, whole).side_of(agreement) is not Side.BOTH:
                 raise Refused("unknown_agreement")
+
+    async def sees_agreement(self, agreement: Agreement) -> bool:
+        """Say whether an agreement, or a version of it, is of one of this party's lots or hospitals."""
+        if self.reach is Reach.ALL:
+            return True
+        return Sight(self.party, await self.wired.register.directory()).side_of(agreement) is not None
+
+    async def side_of(self, agreement: Agreement) -> Side:
+        """Give for which side of an agreement this party speaks. Raises Refused: unknown_agreement, where for none."""
+        side = Sight(self.party, await self.wired.register.directory()).side_of(agreement)
+        if side is None:
+            raise Refused("unknown_agreement")
+        return side
 
     async def check_source(self, source_id: str) -> None:
         """Let look at a source whose lots it reports for. Raises Refused: unknown_source."""

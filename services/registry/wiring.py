@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.observability.rate_limits import RateLimit
+from bowei.records.agreement_book import AgreementBook
 from bowei.records.audit import AuditTrail
 from bowei.records.party_book import PartyBook
 from bowei.records.quality import QualityDesk
@@ -24,6 +25,7 @@ class Wiring:
     roads: RoadBook
     audit: AuditTrail
     parties: PartyBook
+    agreements: AgreementBook
     tokens: Tokens
     sign_ins: RateLimit
     """By network address."""

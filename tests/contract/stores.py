@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from bowei.domain.clock import SteppedClock
 from bowei.domain.lots import DriverId
+from bowei.records.agreement_book import AgreementBook
 from bowei.records.audit import AuditTrail
 from bowei.records.barriers import BarrierBook
 from bowei.records.clock import step_replay
@@ -22,6 +23,7 @@ from bowei.records.gate_book import GateBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
 from bowei.records.in_memory import (
+    InMemoryAgreementBook,
     InMemoryAuditTrail,
     InMemoryBarrierBook,
     InMemoryDeadLetters,
@@ -39,6 +41,7 @@ from bowei.records.in_memory import (
 )
 from bowei.records.migrating import migrate
 from bowei.records.party_book import PartyBook
+from bowei.records.postgres_agreement_book import PostgresAgreementBook
 from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
@@ -91,6 +94,7 @@ class Stores:
     roads: RoadBook
     gates: GateBook
     parties: PartyBook
+    agreements: AgreementBook
     audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
@@ -115,6 +119,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryRoadBook(records),
         InMemoryGateBook(records),
         InMemoryPartyBook(records),
+        InMemoryAgreementBook(records),
         InMemoryAuditTrail(records),
         step_to,
     )
@@ -164,6 +169,7 @@ async def postgres_stores(
             roads,
             gates,
             PostgresPartyBook(pool),
+            PostgresAgreementBook(pool),
             audit,
             step_to,
         )

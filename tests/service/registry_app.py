@@ -10,6 +10,7 @@ from bowei.domain.clock import SteppedClock
 from bowei.observability.rate_limits import RateLimit
 from bowei.records.audit import AuditTrail
 from bowei.records.in_memory import (
+    InMemoryAgreementBook,
     InMemoryAuditTrail,
     InMemoryPartyBook,
     InMemoryQuality,
@@ -59,6 +60,8 @@ async def registry(
 ) -> AsyncIterator[AsyncClient]:
     """Give a client with the admin token to a registry; `records`: what it stands on, if a test looks there too."""
     room = records or InMemoryRecords(SteppedClock(NOW))
+    if isinstance(register, InMemoryRegister):
+        room = register._records  # all twins of a registry share one world
 
     @asynccontextmanager
     async def open_wiring() -> AsyncIterator[Wiring]:
@@ -71,6 +74,7 @@ async def registry(
             roads=book,
             audit=trail,
             parties=InMemoryPartyBook(room),
+            agreements=InMemoryAgreementBook(room),
             tokens=tokens or Tokens(TokenKeys.made(), ISSUER, now),
             sign_ins=RateLimit(per_minute=10_000),
             admin_token=TOKEN.encode(),

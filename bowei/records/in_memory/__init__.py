@@ -9,10 +9,11 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     barriers     InMemoryBarrierBook                        audit        InMemoryAuditTrail
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     road_book    InMemoryRoadBook                           gate_book    InMemoryGateBook
-    party_book   InMemoryPartyBook
+    party_book   InMemoryPartyBook                          agreement_book InMemoryAgreementBook
     quality      InMemoryQuality                            series       what it looks at
 """
 
+from bowei.records.in_memory.agreement_book import InMemoryAgreementBook
 from bowei.records.in_memory.audit import InMemoryAuditTrail
 from bowei.records.in_memory.barriers import InMemoryBarrierBook
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
@@ -29,6 +30,7 @@ from bowei.records.in_memory.sensing import InMemorySpaceBook
 from bowei.records.in_memory.world import InMemoryRecords
 
 __all__ = [
+    "InMemoryAgreementBook",
     "InMemoryAuditTrail",
     "InMemoryBarrierBook",
     "InMemoryDeadLetters",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from bowei.domain.acts import Entry
+from bowei.domain.agreement_versions import Version
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
 from bowei.domain.clock import Clock
@@ -135,6 +136,9 @@ class InMemoryRecords:
         self.refusal_rates: dict[LotId, float] = {}
         self.last_promise_version = 0
         self.gate_keys: dict[bytes, HospitalId] = {}
+        self.agreement_versions: dict[AgreementId, list[Version]] = {}
+        self.in_force: dict[AgreementId, int] = {}
+        """Which version took the place of those before."""
         self.parties: dict[PartyId, Party] = {}
         self.first_code: tuple[bytes, datetime] | None = None
         self.gate_words: dict[HospitalId, GateWord] = {}
