@@ -14,6 +14,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     party_book   PartyBook: who may sign in             postgres_party_book   migrations/0018
     agreement_book AgreementBook: versions, proposed    postgres_agreement_book migrations/0019
                  and accepted
+    sharing      ReadsSharing: what a month brought      postgres_sharing      migrations/0020
     history      by day, by hour, and forgetting         postgres_history      migrations/0005
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007

@@ -3,6 +3,7 @@
     answers   GET/PUT /v1/lots/{id}, POST …/pause, …/resume · GET/PUT /v1/hospitals/{id}
               GET /v1/quality, …/sources/{id}, …/lots/{id}, POST …/suspend, …/release · the page /quality
               PUT/GET /v1/road-speeds · GET/PUT/DELETE /v1/closures/{id}
+              GET /v1/reports/{month} · GET /v1/lots/{id}/coming
               GET /v1/audit · GET/PUT /v1/parties/{id} · POST /v1/token · /.well-known/jwks.json
               GET/PUT/DELETE /v1/agreements/{id}, …/versions · GET /v1/proposals
               GET/PUT /v1/sources/{id} · PUT /v1/scene · lists of each
@@ -18,6 +19,7 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     views      what is answered
     scene      a scene file, read and checked   plausible    what can't be true of lots, hospitals, agreements
     enrolling  sources and their keys           answering    what is refused, as problems
+    reports_api      what sharing brought, and who is coming
     agreements_api   in force, versions, proposals                      succeeding  … brought in force on their day
     access     which role may ask for what      asking       who asks, and what is there for them
     parties_api   parties, their secrets and tokens                     first_code  how the first one gets in

@@ -22,6 +22,7 @@ _WATCHING = {Role.CITY: Reach.ALL, Role.TRAFFIC_POLICE: Reach.ALL, Role.URBAN_MA
 _READING = {**_WATCHING, Role.STREET_OFFICE: Reach.OWN, Role.HOSPITAL: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _READING_SOURCES = {**_WATCHING, Role.STREET_OFFICE: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _COORDINATING = {Role.STREET_OFFICE: Reach.OWN}
+_REPORTED = {Role.CITY: Reach.ALL, **dict.fromkeys((Role.STREET_OFFICE, Role.HOSPITAL, Role.OPERATOR), Reach.OWN)}
 _AGREEING = {Role.STREET_OFFICE: Reach.OWN, Role.HOSPITAL: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _PAUSING = {Role.STREET_OFFICE: Reach.OWN, Role.OPERATOR: Reach.OWN}
 _OF_ROADS = {Role.TRAFFIC_POLICE: Reach.ALL}
@@ -50,6 +51,9 @@ ACCESS: Mapping[str, Mapping[Role, Reach]] = MappingProxyType(
         "accept_version": _AGREEING,
         "decline_version": _AGREEING,
         "withdraw_version": _AGREEING,
+        "get_sharing_report": _REPORTED,
+        "get_sharing_report_csv": _REPORTED,
+        "list_coming": _PAUSING,
         "list_sources": _READING_SOURCES,
         "get_source": _READING_SOURCES,
         "put_source": {},

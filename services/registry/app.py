@@ -21,8 +21,9 @@ from bowei.records.postgres_party_book import PostgresPartyBook
 from bowei.records.postgres_quality_desk import PostgresQualityDesk
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
+from bowei.records.postgres_sharing import PostgresSharing
 from bowei.roads.verdicts import RoadPlaces
-from services.registry import agreements_api, api, audit_api, parties_api, quality_api, roads_api
+from services.registry import agreements_api, api, audit_api, parties_api, quality_api, reports_api, roads_api
 from services.registry.first_code import offer_first_code
 from services.registry.settings import Settings
 from services.registry.succeeding import Succession
@@ -73,6 +74,7 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
     for router in (
         api.router,
         agreements_api.router,
+        reports_api.router,
         roads_api.router,
         quality_api.looking,
         quality_api.acting,
@@ -102,6 +104,7 @@ async def _on_postgres(settings: Settings) -> AsyncIterator[Wiring]:
             audit=PostgresAuditTrail(pool),
             parties=parties,
             agreements=PostgresAgreementBook(pool),
+            sharing=PostgresSharing(pool),
             tokens=Tokens(settings.token_keys or TokenKeys.made(), settings.token_issuer, _now),
             sign_ins=RateLimit(per_minute=_SIGN_INS_PER_MINUTE),
             admin_token=None if settings.admin_token is None else settings.admin_token.encode(),

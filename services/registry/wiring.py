@@ -12,6 +12,7 @@ from bowei.records.party_book import PartyBook
 from bowei.records.quality import QualityDesk
 from bowei.records.registering import Register
 from bowei.records.road_book import RoadBook
+from bowei.records.sharing import ReadsSharing
 from bowei.roads.verdicts import RoadPlaces
 from services.registry.tokens import OutsideTokens, Tokens
 
@@ -26,6 +27,7 @@ class Wiring:
     audit: AuditTrail
     parties: PartyBook
     agreements: AgreementBook
+    sharing: ReadsSharing
     tokens: Tokens
     sign_ins: RateLimit
     """By network address."""

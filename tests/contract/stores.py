@@ -37,6 +37,7 @@ from bowei.records.in_memory import (
     InMemoryRegister,
     InMemoryReportJournal,
     InMemoryRoadBook,
+    InMemorySharing,
     InMemorySpaceBook,
 )
 from bowei.records.migrating import migrate
@@ -56,11 +57,13 @@ from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_reporting import PostgresReportJournal
 from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.records.postgres_sensing import PostgresSpaceBook
+from bowei.records.postgres_sharing import PostgresSharing
 from bowei.records.quality import QualityBook, QualityDesk
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
 from bowei.records.road_book import RoadBook
 from bowei.records.sensing import SpaceBook
+from bowei.records.sharing import ReadsSharing
 
 MOST_LETTERS = 5
 """Of one source, in the room of a test."""
@@ -95,6 +98,7 @@ class Stores:
     gates: GateBook
     parties: PartyBook
     agreements: AgreementBook
+    sharing: ReadsSharing
     audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
@@ -120,6 +124,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryGateBook(records),
         InMemoryPartyBook(records),
         InMemoryAgreementBook(records),
+        InMemorySharing(records),
         InMemoryAuditTrail(records),
         step_to,
     )
@@ -170,6 +175,7 @@ async def postgres_stores(
             gates,
             PostgresPartyBook(pool),
             PostgresAgreementBook(pool),
+            PostgresSharing(pool),
             audit,
             step_to,
         )

@@ -17,6 +17,7 @@ from bowei.records.in_memory import (
     InMemoryRecords,
     InMemoryRegister,
     InMemoryRoadBook,
+    InMemorySharing,
 )
 from bowei.records.registering import Register
 from bowei.roads.verdicts import RoadPlaces
@@ -75,6 +76,7 @@ async def registry(
             audit=trail,
             parties=InMemoryPartyBook(room),
             agreements=InMemoryAgreementBook(room),
+            sharing=InMemorySharing(room),
             tokens=tokens or Tokens(TokenKeys.made(), ISSUER, now),
             sign_ins=RateLimit(per_minute=10_000),
             admin_token=TOKEN.encode(),

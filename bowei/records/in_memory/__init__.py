@@ -10,6 +10,7 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     road_book    InMemoryRoadBook                           gate_book    InMemoryGateBook
     party_book   InMemoryPartyBook                          agreement_book InMemoryAgreementBook
+    sharing      InMemorySharing
     quality      InMemoryQuality                            series       what it looks at
 """
 
@@ -27,6 +28,7 @@ from bowei.records.in_memory.registering import InMemoryRegister
 from bowei.records.in_memory.reporting import InMemoryReportJournal
 from bowei.records.in_memory.road_book import InMemoryRoadBook
 from bowei.records.in_memory.sensing import InMemorySpaceBook
+from bowei.records.in_memory.sharing import InMemorySharing
 from bowei.records.in_memory.world import InMemoryRecords
 
 __all__ = [
@@ -44,5 +46,6 @@ __all__ = [
     "InMemoryRegister",
     "InMemoryReportJournal",
     "InMemoryRoadBook",
+    "InMemorySharing",
     "InMemorySpaceBook",
 ]

@@ -85,4 +85,5 @@ class InMemoryAgreementBook(AgreementBook):
         paused = version.agreement.paused or (known is not None and known.paused)
         await self._register.put_agreements([dataclasses.replace(version.agreement, paused=paused)])
         world.in_force[agreement_id] = version.number
+        world.in_force_since.setdefault(agreement_id, {})[version.number] = world.now
         return True

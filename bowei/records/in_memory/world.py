@@ -41,6 +41,7 @@ class KeptHold:
     plate_hash: bytes | None = field(default=None, repr=False)
     extended_by: timedelta | None = None
     staying: bool = False
+    stay_ended_at: datetime | None = None
 
     @property
     def live(self) -> bool:
@@ -139,6 +140,7 @@ class InMemoryRecords:
         self.agreement_versions: dict[AgreementId, list[Version]] = {}
         self.in_force: dict[AgreementId, int] = {}
         """Which version took the place of those before."""
+        self.in_force_since: dict[AgreementId, dict[int, datetime]] = {}
         self.parties: dict[PartyId, Party] = {}
         self.first_code: tuple[bytes, datetime] | None = None
         self.gate_words: dict[HospitalId, GateWord] = {}
@@ -245,6 +247,7 @@ class InMemoryRecords:
     def end_stay(self, kept: KeptHold) -> None:
         """End a running stay."""
         kept.staying = False
+        kept.stay_ended_at = self.now
         self.changed_promise(kept.hold.lot_id)
 
     def do_due(self, lot_ids: Iterable[LotId]) -> Swept:
