@@ -15,6 +15,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     agreement_book AgreementBook: versions, proposed    postgres_agreement_book migrations/0019
                  and accepted
     sharing      ReadsSharing: what a month brought      postgres_sharing      migrations/0020
+    forgetting   ForgetsPersons: who holds were for     postgres_forgetting   migrations/0021
     history      by day, by hour, and forgetting         postgres_history      migrations/0005
     dead_letters what could not be meant yet             postgres_dead_letters migrations/0005
     quality      QualityBook, QualityDesk: who is        postgres_quality      migrations/0007

@@ -1,6 +1,7 @@
 """Drivers and gate staff ask: a diversion, its hold, its life. Lots' barriers are told, and answer.
 
-Answers   POST /v1/drivers, PUT GET PATCH DELETE /v1/diversions/{id}, and its stream, position, arrive, refused, leave;
+Answers   POST /v1/drivers, GET DELETE /v1/drivers/me, PUT GET PATCH DELETE /v1/diversions/{id}, and its stream,
+          position, arrive, refused, leave;
           of gates: /v1/hospitals/{id}/diversions, slips, gate/queue, gate/pause; of lots: /v1/lots/{id}/barrier and
           POST /v1/arrivals
 Reads     its mirror of the live state, as a hint; the ledger itself where the mirror is not current
@@ -19,7 +20,7 @@ Promise   nobody is told "held" before the ledger's commit; the same id gets the
     endangering what endangers holds now                     moving      another space first, then the old one revoked
     following  the one follower that copies the ledger       guarding    its second work: drivers out of danger
     barriers   commands, answers, codes                      telling     commands by MQTT          broker_line  on paho
-    silences   barriers that do not answer
+    silences   barriers that do not answer              forgetting  who holds were for  own_data_api  to see and erase
     drivers    anonymous tokens                              knowing     keys of lots' sources and of gates
     app        assembles; wiring, settings                   measures    this service's metrics
 """

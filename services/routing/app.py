@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -30,10 +31,12 @@ from bowei.records.clock import open_clock
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES, StoreFailure
 from bowei.records.following import LedgerListening, follower_leadership
+from bowei.records.forgetting import ForgetsPersons
 from bowei.records.gate_book import GateBook
 from bowei.records.holding import HoldBook
 from bowei.records.leading import HandsOutLead
 from bowei.records.postgres_barriers import PostgresBarrierBook
+from bowei.records.postgres_forgetting import PostgresForgetting
 from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_holding import PostgresHoldBook
 from bowei.records.postgres_registering import PostgresRegister
@@ -52,6 +55,7 @@ from services.routing.diverting import Diverting
 from services.routing.drivers import DriverTokens
 from services.routing.endangering import Dangers
 from services.routing.following import Follower
+from services.routing.forgetting import Forgetting
 from services.routing.gates_api import router as gates_router
 from services.routing.guarding import Guard
 from services.routing.hints import Hints
@@ -59,6 +63,7 @@ from services.routing.knowing import KnownKeys
 from services.routing.lots_api import router as lots_router
 from services.routing.measures import Measures
 from services.routing.moving import Moving
+from services.routing.own_data_api import router as own_data_router
 from services.routing.places import Places
 from services.routing.ranking import Ranking
 from services.routing.settings import Settings
@@ -99,6 +104,7 @@ class Stores:
     register: Register
     roads: RoadBook
     gates: GateBook
+    persons: ForgetsPersons
     journal: ReportJournal
     live_state: LiveState
     leadership: HandsOutLead
@@ -150,7 +156,7 @@ def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[
     if settings.pages_url is not None:
         _let_pages_ask(app, settings.pages_url)
     measures = Measures(metrics.registry)
-    for each in (router, lots_router, gates_router):
+    for each in (own_data_router, router, lots_router, gates_router):
         app.include_router(each)
     app.state.stores = app.state.wiring = None
     add_health(
@@ -219,6 +225,7 @@ async def _open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
         register=PostgresRegister(pool),
         roads=PostgresRoadBook(pool),
         gates=PostgresGateBook(pool),
+        persons=PostgresForgetting(pool),
         journal=journal,
         live_state=live_state,
         leadership=follower_leadership(settings.database_url),
@@ -241,7 +248,8 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
     moving = Moving(book, ranking, clock, measures)
     guard = Guard(dangers, mirror, book, moving, measures)
     barriers = Barriers(book, stores.barriers, watching, moving, measures)
-    beside = [guard.run]
+    forgetting = Forgetting(stores.persons, timedelta(days=settings.drivers_kept_days), measures)
+    beside = [guard.run, forgetting.run]
     if stores.broker is not None:
         telling = Telling(stores.broker, book, stores.barriers, barriers, stores.register, watching, measures)
         beside.append(telling.run)
@@ -277,6 +285,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         barriers=barriers,
         keys=KnownKeys(stores.register),
         gates=stores.gates,
+        persons=stores.persons,
         geofence_m=settings.geofence_m,
         pages_url=settings.pages_url,
     )

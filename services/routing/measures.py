@@ -63,6 +63,17 @@ class Measures:
             ("why",),
             registry=registry,
         )
+        self.forgotten = Counter(
+            "bowei_routing_forgotten_total",
+            "How many holds were rid of a plate and code, of a driver; and how many tombstones and repeats are gone?",
+            ("what",),
+            registry=registry,
+        )
+        self.kept_too_long = Gauge(
+            "bowei_routing_kept_too_long",
+            "How many holds still tell who they were for, an hour after that was to be forgotten? 0, always.",
+            registry=registry,
+        )
         self.ranking = Histogram(
             "bowei_routing_ranking_duration_seconds",
             "How long did it take to look at all candidate lots of a request?",

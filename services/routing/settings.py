@@ -32,6 +32,8 @@ class Settings:
     """How near to the entrance of a lot without a barrier link a driver is taken as arrived; 0: never."""
     barrier_broker: str | None = field(repr=False)
     """The MQTT broker by which barriers are told; without it they ask by long poll."""
+    drivers_kept_days: int
+    """How long it is kept for whom a hold was, after it has ended."""
     pages_url: str | None
     """Where people's browsers find the pages: for the QR on slips, and the one origin that may ask from elsewhere."""
 
@@ -56,6 +58,7 @@ def settings_from(environment: Environment) -> Settings:
         most_streams=environment.integer("BOWEI_ROUTING_STREAMS", 2_000, least=1, most=8_000),
         geofence_m=environment.integer("BOWEI_ROUTING_GEOFENCE_M", 0, least=0, most=500),
         barrier_broker=_barrier_broker(environment),
+        drivers_kept_days=environment.integer("BOWEI_DRIVERS_KEPT_DAYS", 30, least=2, most=400),
         pages_url=environment.public_url("BOWEI_PAGES_URL"),
     )
 

@@ -12,6 +12,7 @@ from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
+from bowei.records.forgetting import ForgetsPersons
 from bowei.records.gate_book import GateBook
 from services.routing.barriers import Barriers
 from services.routing.diverting import Diverting
@@ -39,6 +40,7 @@ class Wiring:
     barriers: Barriers
     keys: KnownKeys
     gates: GateBook
+    persons: ForgetsPersons
     geofence_m: int
     pages_url: str | None
 

@@ -19,6 +19,7 @@ from bowei.records.clock import step_replay
 from bowei.records.connecting import connect
 from bowei.records.dead_letters import DeadLetters
 from bowei.records.forecasts import ForecastBook
+from bowei.records.forgetting import ForgetsPersons
 from bowei.records.gate_book import GateBook
 from bowei.records.history import KeepsHistory, ReadsHours
 from bowei.records.holding import Decision, HoldBook, PlaceRequest
@@ -28,6 +29,7 @@ from bowei.records.in_memory import (
     InMemoryBarrierBook,
     InMemoryDeadLetters,
     InMemoryForecastBook,
+    InMemoryForgetting,
     InMemoryGateBook,
     InMemoryHistory,
     InMemoryHoldBook,
@@ -47,6 +49,7 @@ from bowei.records.postgres_audit import PostgresAuditTrail
 from bowei.records.postgres_barriers import PostgresBarrierBook
 from bowei.records.postgres_dead_letters import PostgresDeadLetters
 from bowei.records.postgres_forecasts import PostgresForecastBook
+from bowei.records.postgres_forgetting import PostgresForgetting
 from bowei.records.postgres_gate_book import PostgresGateBook
 from bowei.records.postgres_history import PostgresHistory
 from bowei.records.postgres_holding import PostgresHoldBook
@@ -99,6 +102,7 @@ class Stores:
     parties: PartyBook
     agreements: AgreementBook
     sharing: ReadsSharing
+    persons: ForgetsPersons
     audit: AuditTrail
     step_to: Callable[[datetime], Coroutine[Any, Any, None]]
 
@@ -125,6 +129,7 @@ def in_memory_stores(records: InMemoryRecords, clock: SteppedClock) -> Stores:
         InMemoryPartyBook(records),
         InMemoryAgreementBook(records),
         InMemorySharing(records),
+        InMemoryForgetting(records),
         InMemoryAuditTrail(records),
         step_to,
     )
@@ -176,6 +181,7 @@ async def postgres_stores(
             PostgresPartyBook(pool),
             PostgresAgreementBook(pool),
             PostgresSharing(pool),
+            PostgresForgetting(pool),
             audit,
             step_to,
         )

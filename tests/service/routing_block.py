@@ -34,6 +34,7 @@ from bowei.livestate.mirror import LiveMirror
 from bowei.records.failures import StoreAway
 from bowei.records.in_memory import (
     InMemoryBarrierBook,
+    InMemoryForgetting,
     InMemoryGateBook,
     InMemoryRecords,
     InMemoryRegister,
@@ -74,6 +75,7 @@ def settings(**changes: Any) -> Settings:
         "most_streams": 10,
         "geofence_m": 0,
         "barrier_broker": None,
+        "drivers_kept_days": 30,
         "pages_url": "https://parking.example",
     }
     return Settings(**{**known, **changes})
@@ -155,6 +157,7 @@ class World:
             register=self.register,
             roads=InMemoryRoadBook(self.records),
             gates=InMemoryGateBook(self.records),
+            persons=InMemoryForgetting(self.records),
             journal=self.journal,
             live_state=self.live_state,
             leadership=self.leadership,

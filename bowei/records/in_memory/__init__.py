@@ -10,7 +10,7 @@ loop runs one call at a time), the domain's own functions for what is lent, offe
     history      InMemoryHistory                            dead_letters InMemoryDeadLetters
     road_book    InMemoryRoadBook                           gate_book    InMemoryGateBook
     party_book   InMemoryPartyBook                          agreement_book InMemoryAgreementBook
-    sharing      InMemorySharing
+    sharing      InMemorySharing                            forgetting   InMemoryForgetting
     quality      InMemoryQuality                            series       what it looks at
 """
 
@@ -19,6 +19,7 @@ from bowei.records.in_memory.audit import InMemoryAuditTrail
 from bowei.records.in_memory.barriers import InMemoryBarrierBook
 from bowei.records.in_memory.dead_letters import InMemoryDeadLetters
 from bowei.records.in_memory.forecasts import InMemoryForecastBook
+from bowei.records.in_memory.forgetting import InMemoryForgetting
 from bowei.records.in_memory.gate_book import InMemoryGateBook
 from bowei.records.in_memory.history import InMemoryHistory
 from bowei.records.in_memory.holding import InMemoryHoldBook
@@ -37,6 +38,7 @@ __all__ = [
     "InMemoryBarrierBook",
     "InMemoryDeadLetters",
     "InMemoryForecastBook",
+    "InMemoryForgetting",
     "InMemoryGateBook",
     "InMemoryHistory",
     "InMemoryHoldBook",

@@ -133,6 +133,7 @@ class InMemoryHoldBook(HoldBook):
             if diversion_id in world.diversions:
                 return Decision(Outcome.UNKNOWN_DIVERSION)
             world.given_up.setdefault(diversion_id, driver_id)
+            world.given_up_at.setdefault(diversion_id, world.now)
             return Decision(Outcome.GIVEN_UP)
         if kept.live:
             world.end(kept, HoldState.RELEASED, "given_up")

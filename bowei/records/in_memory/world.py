@@ -121,6 +121,7 @@ class InMemoryRecords:
         self.barrier_answers: dict[int, bool] = {}
         """By the serial of the step: whether the barrier accepted it."""
         self.given_up: dict[str, DriverId] = {}
+        self.given_up_at: dict[str, datetime] = {}
         self.trusts: dict[Key, Trust] = {}
         self.qualities: dict[LotId, KeptQuality] = {}
         self.quality_events: list[QualityEvent] = []
