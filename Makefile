@@ -59,9 +59,9 @@ FOR ?= 90s
 lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: make lock ARGS=--upgrade
 	@command -v uv >/dev/null || { echo 'make lock needs uv. Fix: pip install uv'; exit 1; }
 	@$(COMPILE) $(ARGS) -o lock/run.txt
-	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev -c lock/run.txt -o lock/dev.txt
-	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
-	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra dev --extra evaluate -c lock/dev.txt -o lock/evaluate.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev -c lock/run.txt -o lock/dev.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
+	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev --extra evaluate -c lock/dev.txt -o lock/evaluate.txt
 
 COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'

@@ -29,6 +29,7 @@ of its own (the caller says what time it is), no framework.
     road_conditions  speeds and closures, as the city says them
     navigation    links that open a map app         plates        kept only as keyed hashes
     problems      every way a request is refused    field_kinds   every way a field of it is wrong
+    history_days  days of history, as they are given out as files
     clock         the port that tells the time      parties       who each is, and what of the city they see
     sharing_reports  what a month of sharing brought
     acts          who did what, chained so that tampering shows

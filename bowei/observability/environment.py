@@ -137,6 +137,11 @@ class Environment:
         file = self.find_text("BOWEI_ROADS")
         return None if file is None else Path(file)
 
+    def history_files(self) -> Path | None:
+        """Give the folder of history files; None: there are none."""
+        folder = self.find_text("BOWEI_HISTORY_FILES")
+        return None if folder is None else Path(folder)
+
     def log_level(self) -> str:
         """Give the name of the lowest level that is logged."""
         level = self.text("BOWEI_LOG_LEVEL", "INFO").upper()

@@ -97,3 +97,11 @@ class ReadsHours(Protocol):
     async def hours(self, lot_id: LotId, since: datetime, until: datetime) -> Sequence[Hour]:
         """Give a lot's hours from `since` on and before `until`, oldest first; hours without a report are left out."""
         ...
+
+    async def hours_of_all(self, hour: datetime) -> Sequence[Hour]:
+        """Give one hour of every lot that reported in it, by lot."""
+        ...
+
+    async def summed_up_to(self) -> datetime | None:
+        """Give before when every hour is summed up, but for reports that are yet to come; None: nothing is yet."""
+        ...

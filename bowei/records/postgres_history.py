@@ -94,6 +94,22 @@ class PostgresHistory(KeepsHistory, ReadsHours):
                 )
         return [Hour(**dict(row)) for row in rows]
 
+    @override
+    async def hours_of_all(self, hour: datetime) -> Sequence[Hour]:
+        async with acquired(self._pool) as connection:
+            with translated():
+                rows = await connection.fetch(
+                    "SELECT * FROM bowei.hourly WHERE hour = $1 ORDER BY lot_id", hour, timeout=_TIMEOUT_S
+                )
+        return [Hour(**dict(row)) for row in rows]
+
+    @override
+    async def summed_up_to(self) -> datetime | None:
+        # Of an hour's last reports some are received just after it: it ends with the hour that was noted after it.
+        statement = "SELECT least(m.noted_to, (SELECT min(d.hour) FROM bowei.hour_due d)) FROM bowei.history_mark m"
+        upto: datetime | None = await self._ask(statement)
+        return upto
+
     async def _ask(self, statement: str, *values: object) -> Any:  # noqa: ANN401 (what the statement gives)
         async with acquired(self._pool) as connection:
             with translated():

@@ -35,6 +35,8 @@ from services.availability.opendata.api import CACHED, WHOLE_LISTS
 from services.availability.opendata.api import router as open_data
 from services.availability.opendata.editions import Editions
 from services.availability.opendata.front import Front
+from services.availability.opendata.history_api import router as history
+from services.availability.opendata.history_folder import HistoryFolder
 from services.availability.opendata.publisher import Publisher
 from services.availability.pages.api import pages_router
 from services.availability.pages.files import find_folder, read_pages, read_streets
@@ -68,6 +70,7 @@ class Parts:
     current_for_s: float = CURRENT_FOR_S
     signs: Signs = NO_SIGNS
     publisher: Publisher = Publisher()  # noqa: RUF009 (frozen)
+    history_files: Path | None = None
     routing_url: str | None = None
     """Where browsers find routing; None: where the pages are."""
     roads: Path | None = None
@@ -98,6 +101,7 @@ def create_app(settings: Settings) -> FastAPI:
             signs=settings.signs,
             routing_url=settings.routing_url,
             publisher=settings.publisher,
+            history_files=settings.history_files,
             roads=settings.roads,
             close=live_state.close,
             started=spare_the_collector,
@@ -128,6 +132,7 @@ def assemble(parts: Parts) -> FastAPI:
                 board_streams=WholeStreams("board", BoardView.cut, snapshots, places, **pace),
                 gate_streams=WholeStreams("gate", GateView.cut, snapshots, places, **pace),
                 editions=Editions(snapshots, parts.publisher),
+                history=HistoryFolder(parts.history_files),
                 closures=lambda: mirror.roads.closures,
                 measures=Measures(metrics.registry, copy_age_s=lambda: mirror.age_s, streams=lambda: places.open_count),
             )
@@ -156,13 +161,14 @@ def assemble(parts: Parts) -> FastAPI:
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET"],
-        allow_headers=["Last-Event-ID", "If-None-Match"],
+        allow_headers=["Last-Event-ID", "If-None-Match", "Range", "If-Range"],
         expose_headers=["Link", "X-Total-Count", "ETag"],
     )
     app.add_middleware(Front, paths=WHOLE_LISTS, cached=CACHED, editions=lambda: _editions_of(app), metrics=metrics)
     app.include_router(router)
     app.include_router(boards)
     app.include_router(open_data)
+    app.include_router(history)
     pages = read_pages(find_folder(), parts.routing_url)
     app.include_router(pages_router(pages, read_streets(parts.roads), parts.routing_url))
 

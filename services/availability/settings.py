@@ -23,6 +23,8 @@ class Settings:
     routing_url: str | None
     """Where people's browsers find routing, for the pages that act; None: at the pages' own address."""
     signs: Signs
+    history_files: Path | None
+    """Where ingest writes finished days; None: none are given out."""
     publisher: Publisher
     """Whom open data names."""
 
@@ -41,6 +43,7 @@ def settings_from(environment: Environment) -> Settings:
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
         routing_url=environment.public_url("BOWEI_ROUTING_URL"),
         signs=_signs(environment),
+        history_files=environment.history_files(),
         publisher=publisher_from(environment),
     )
 

@@ -12,6 +12,7 @@ from services.availability.boards.lines import Board
 from services.availability.gates import GateStatus
 from services.availability.measures import Measures
 from services.availability.opendata.editions import Editions
+from services.availability.opendata.history_folder import HistoryFolder
 from services.availability.snapshots import Snapshots
 from services.availability.streaming import Places, Streams
 from services.availability.whole_streams import WholeStreams
@@ -30,6 +31,7 @@ class Wiring:
     board_streams: WholeStreams[Board]
     gate_streams: WholeStreams[GateStatus]
     editions: Editions
+    history: HistoryFolder
     closures: Callable[[], Sequence[Closure]]
     """What was said of closed roads and is not over."""
     measures: Measures

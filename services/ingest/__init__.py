@@ -24,6 +24,7 @@ Promise   what was acknowledged was committed to the journal first; a bad item n
     admitting      how much at once, and how much of it of one source
     showing        … together with others who wait
     sources        who may report for which lot     letters     what is about lots that nobody registered yet
+    history_files  days that are over, as files for availability to give out
     keeping        the keeper of history            redelivering   letters, once they can be meant
     letter_readers how each way reads its own
     measures       this service's metrics           history_measures   those of history and letters

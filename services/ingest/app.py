@@ -36,6 +36,7 @@ from services.ingest.feeds_file import unheard_sources
 from services.ingest.fieldmaps import api as fieldmaps_api
 from services.ingest.fieldmaps.pushing import Pushes, keyless_sources
 from services.ingest.foreseeing import Foreseer
+from services.ingest.history_files import HistoryFiles
 from services.ingest.intake import Intake
 from services.ingest.keeping import Keeper
 from services.ingest.letters import CountedLetters
@@ -156,12 +157,14 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         letters = PostgresDeadLetters(pool)
         stack.push_async_callback(letters.close)
         counted_letters = CountedLetters(letters, measures.history)
+        history, files_at = PostgresHistory(pool), settings.history_files
         keeper = Keeper(
             keeper_leadership(settings.database_url),
-            PostgresHistory(pool),
+            history,
             letters,
             measures.history,
             settings.retention,
+            files=None if files_at is None else HistoryFiles(history, files_at, measures.history),
         )
         copying = Copying(journal, live_state, measures)
 

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from bowei.domain.history_days import FileKind
 from bowei.records.history import Forgotten, HistoryState
 
 
@@ -39,6 +40,22 @@ class HistoryMeasures:
             ("what",),
             registry=registry,
         )
+        self._files_written = Counter(
+            "bowei_ingest_history_files_total",
+            "How many history files were written, by format?",
+            ("format",),
+            registry=registry,
+        )
+        self.files_failed = Counter(
+            "bowei_ingest_history_files_failed_total",
+            "How often could no history file be written, because its folder would not take it?",
+            registry=registry,
+        )
+        self.files_missing = Gauge(
+            "bowei_ingest_history_files_missing",
+            "Of how many finished days is there no history file yet?",
+            registry=registry,
+        )
         self.letters_waiting = Gauge(
             "bowei_ingest_dead_letters_waiting", "How many dead letters wait to be delivered again?", registry=registry
         )
@@ -67,6 +84,10 @@ class HistoryMeasures:
         self._forgotten.labels("passages").inc(forgotten.passages)
         self._forgotten.labels("hours").inc(forgotten.hours)
 
+    def file_written(self, kind: FileKind) -> None:
+        """Count a file."""
+        self._files_written.labels(kind.name.lower()).inc()
+
     def letter(self, way: str, reason: str) -> None:
         """Count a letter; `way` and `reason` are of our own closed sets."""
         self._letters.labels(way, reason).inc()
@@ -79,4 +100,5 @@ class HistoryMeasures:
         """Say that this process keeps nothing any more: its last figures are another's to show."""
         self.keeping.set(0)
         self.letters_waiting.set(0)
+        self.files_missing.set(0)
         self.shown(HistoryState(hours_behind=0, hours_due=0, undated=0))

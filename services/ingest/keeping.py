@@ -1,4 +1,4 @@
-"""Keeping: one process of all makes days for reports, sums up the hours that ended, and forgets what is too old.
+"""Keeping: one process of all makes days for reports, sums up hours, forgets what is too old, and writes finished days.
 
 It holds an advisory lock, so there is one. All is done by the database's clock, in pieces that may be stopped at any
 point: what one keeper left, the next one does.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bowei.records.dead_letters import DeadLetters
 from bowei.records.history import KeepsHistory
 from bowei.records.leading import HandsOutLead, Leads
+from services.ingest.history_files import HistoryFiles
 from services.ingest.history_measures import HistoryMeasures
 from services.ingest.leading import AGAIN_S, whenever_leading
 
@@ -42,13 +43,16 @@ class Keeper:
         retention: Retention,
         *,
         keep_every_s: float = KEEP_EVERY_S,
+        files: HistoryFiles | None = None,
     ) -> None:
+        """`files`: None where no history files are wanted."""
         self._leadership = leadership
         self._history = history
         self._letters = letters
         self._measures = measures
         self._retention = retention
         self._keep_every_s = keep_every_s
+        self._files = files
 
     async def run(self) -> None:
         """Keep until cancelled."""
@@ -83,6 +87,8 @@ class Keeper:
         for _ in range(_PIECES_MOST):
             if leading.lost() or not await self._forget():
                 break
+        if self._files is not None:
+            await self._files.write(leading.lost)
         self._measures.shown(await self._history.state())
         self._measures.letters_waiting.set(await self._letters.count())
         self._measures.kept_at.set(time.time())

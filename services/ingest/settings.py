@@ -4,6 +4,7 @@ import socket
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bowei.domain.trust import TrustRules
 from bowei.livestate.connecting import SCHEMES, check_address
@@ -12,6 +13,7 @@ from bowei.observability.operator_files import FileWrong
 from services.ingest.citybrain.keys import KeyUnusable, read_private_key
 from services.ingest.feeds_file import Feeds, read_feeds_file
 from services.ingest.fieldmaps.pushing import Pushes, pushes_of
+from services.ingest.history_files import FilesPlace
 from services.ingest.keeping import Retention
 from services.ingest.mqtt.assembling import BrokerFeed, brokers_of
 from services.ingest.pulling.assembling import faults_of
@@ -34,6 +36,8 @@ class Settings:
     allow_demo: bool
     most_connections: int
     retention: Retention = field(default_factory=Retention)
+    history_files: FilesPlace | None = None
+    """Where finished days are written; None: nowhere."""
     feeds: Feeds = field(default_factory=Feeds)
     """What the feeds file describes."""
     pushes: Pushes = field(default_factory=Pushes)
@@ -69,8 +73,20 @@ def settings_from(environment: Environment) -> Settings:
             days=environment.integer("BOWEI_HISTORY_DAYS", 400, least=2, most=3_660),
             hourly_days=environment.integer("BOWEI_HOURLY_DAYS", 1_830, least=2, most=36_600),
         ),
+        history_files=_history_files(environment),
         trust=_trust(environment),
     )
+
+
+def _history_files(environment: Environment) -> FilesPlace | None:
+    folder = environment.history_files()
+    days = environment.integer("BOWEI_HISTORY_FILES_DAYS", 400, least=1, most=3_660)
+    name = environment.text("BOWEI_HISTORY_TIMEZONE", "Asia/Shanghai")
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as unknown:
+        raise WrongEnvironment("BOWEI_HISTORY_TIMEZONE is no IANA time zone, such as Asia/Shanghai.") from unknown
+    return None if folder is None else FilesPlace(folder, days, zone)
 
 
 def _trust(environment: Environment) -> TrustRules:

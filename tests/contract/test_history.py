@@ -138,6 +138,36 @@ async def test_each_lot_has_its_own_hours(block: Block) -> None:
     assert list(await block.stores.history.hours(OFFICE, MONDAY_9H + HOUR, MONDAY_9H + HOUR)) == []
 
 
+async def test_an_hour_of_all_lots_is_by_lot(block: Block) -> None:
+    """Shows that a day can be given out hour by hour, with every lot that reported and no other."""
+    await block.step_to(MONDAY_9H + HOUR + MINUTE)
+    await block.report(OFFICE, free=4)
+    await block.step_to(MONDAY_9H + 2 * HOUR)
+    await catch_up(block)
+    history = block.stores.history
+    both = await history.hours_of_all(MONDAY_9H)
+    assert [one.lot_id for one in both] == sorted(one.lot_id for one in both)
+    assert {MALL, OFFICE} <= {one.lot_id for one in both}
+    assert [(one.lot_id, one.free_last) for one in await history.hours_of_all(MONDAY_9H + HOUR)] == [(OFFICE, 4)]
+    assert list(await history.hours_of_all(MONDAY_9H - HOUR)) == []
+
+
+async def test_until_when_all_is_summed_up_never_counts_an_hour_that_waits(block: Block) -> None:
+    """Shows that a day is over for readers only when every hour of it is summed up, late ones too."""
+    history = block.stores.history
+    assert await history.summed_up_to() is None
+    await block.step_to(MONDAY_9H + 3 * HOUR)
+    await catch_up(block)
+    assert await history.summed_up_to() == MONDAY_9H + 3 * HOUR
+    await block.report(MALL, at=MONDAY_9H + 30 * MINUTE, free=7)
+    await block.step_to(MONDAY_9H + 4 * HOUR)
+    await history.note_hours()
+    await history.note_hours()
+    assert await history.summed_up_to() == MONDAY_9H
+    await catch_up(block)
+    assert await history.summed_up_to() == MONDAY_9H + 4 * HOUR
+
+
 async def test_the_state_says_how_far_behind_the_keeping_is(block: Block) -> None:
     """Shows what an operator is warned by."""
     await keep(block)

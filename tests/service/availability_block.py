@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -154,6 +155,7 @@ async def running_block(
     travel_times: LiveTravelTimes | None = None,
     routing_url: str | None = None,
     publisher: Publisher = _NOBODY,
+    history_files: Path | None = None,
 ) -> AsyncIterator[Block]:
     """Run the service over an empty live state."""
     clock, live_state = SteppedClock(MONDAY_MORNING), InMemoryLiveState()
@@ -173,6 +175,7 @@ async def running_block(
             current_for_s=CURRENT_FOR_S,
             routing_url=routing_url,
             publisher=publisher,
+            history_files=history_files,
         )
     )
     transport = httpx2.ASGITransport(app=app)

@@ -108,6 +108,16 @@ class InMemoryHistory(KeepsHistory, ReadsHours):
         found = [one for (hour, lot), one in self._hours.items() if lot == lot_id and since <= hour < until]
         return sorted(found, key=lambda one: one.hour)
 
+    @override
+    async def hours_of_all(self, hour: datetime) -> Sequence[Hour]:
+        return [one for (_, _), one in sorted(self._hours.items()) if one.hour == hour]
+
+    @override
+    async def summed_up_to(self) -> datetime | None:
+        if self._noted_to is None:
+            return None
+        return min((self._noted_to, *(hour for hour, _ in self._due)))
+
 
 def _hour_of(at: datetime) -> datetime:
     return at.replace(minute=0, second=0, microsecond=0)

@@ -7,5 +7,6 @@ once a second and only of the lots that changed since, and is answered from memo
     publisher   who publishes, under which licence: the operator's settings
     own_json    our own lists: lots, status, and the discovery file that names all shapes
     geojson, csv_text, datex2, parkapi, ngsi_ld    the others: a piece for each lot, and what stands around the pieces
+    history_folder   days that are over, as files that ingest has written   history_api   their addresses
     api         the addresses: ETag, 304, gzip, updated_since      front   whole lists that are ready, before all else
 """

@@ -53,6 +53,8 @@ async def discover(request: Request, wired: Wired) -> Response:
     feeds = {name: f"{base}/{path}" for name, (path, _) in _SHAPES.items()}
     feeds["parkapi-v1"] = f"{base}/parkapi/v1"
     feeds["parkapi-v3-sources"] = f"{base}/parkapi/v3/sources"
+    if wired.history.given:
+        feeds["history"] = f"{base}/history"
     body = own_json.discovery(edition.at, feeds, edition.publisher.terms())
     return Response(body, media_type="application/json", headers={"Cache-Control": CACHED})
 
