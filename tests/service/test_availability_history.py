@@ -100,4 +100,3 @@ async def test_a_folder_that_is_not_there_yet_is_an_empty_list(tmp_path: Path) -
         await block.register()
         await block.ready()
         assert (await block.get("/open/v1/history"))["data"]["files"] == []
-        assert list(tmp_path.iterdir()) == []
