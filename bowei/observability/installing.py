@@ -6,10 +6,12 @@ add_health(app, {"ledger": probe}, metrics)
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +22,7 @@ from bowei.observability.metrics import Metrics
 from bowei.observability.problems import known_code, refuse, refused_for_status
 from bowei.observability.validation import refused_for
 
+_PREFLIGHT_KEPT_S = 3_600
 _Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
@@ -72,3 +75,16 @@ def _answering(code: str) -> _Handler:
         return refuse(request, refused)
 
     return answer
+
+
+def let_pages_ask(app: FastAPI, pages_url: str) -> None:
+    """Let the pages, which availability serves, ask from their own address; no other page of the web may."""
+    address = urlsplit(pages_url)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[f"{address.scheme}://{address.netloc}"],
+        allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-None-Match"],
+        expose_headers=["ETag", "Retry-After"],
+        max_age=_PREFLIGHT_KEPT_S,
+    )

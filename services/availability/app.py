@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -71,8 +71,8 @@ class Parts:
     signs: Signs = NO_SIGNS
     publisher: Publisher = Publisher()  # noqa: RUF009 (frozen)
     history_files: Path | None = None
-    routing_url: str | None = None
-    """Where browsers find routing; None: where the pages are."""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    """Where browsers find routing and the registry; one that is missing is where the pages are."""
     roads: Path | None = None
     """The road file, for the map to draw its streets."""
     close: Callable[[], Awaitable[None]] | None = None
@@ -99,7 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
             pace=Pace(),
             most_streams=settings.most_streams,
             signs=settings.signs,
-            routing_url=settings.routing_url,
+            addresses=settings.addresses,
             publisher=settings.publisher,
             history_files=settings.history_files,
             roads=settings.roads,
@@ -169,8 +169,8 @@ def assemble(parts: Parts) -> FastAPI:
     app.include_router(boards)
     app.include_router(open_data)
     app.include_router(history)
-    pages = read_pages(find_folder(), parts.routing_url)
-    app.include_router(pages_router(pages, read_streets(parts.roads), parts.routing_url))
+    pages = read_pages(find_folder(), parts.addresses)
+    app.include_router(pages_router(pages, read_streets(parts.roads), parts.addresses))
 
     async def live_state_away() -> str | None:
         return None if mirror.is_current() else "no sign of life"

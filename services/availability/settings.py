@@ -1,5 +1,6 @@
 """What an operator may set for availability, read from the environment at start."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +21,8 @@ class Settings:
     roads: Path | None
     allow_demo: bool
     most_streams: int
-    routing_url: str | None
-    """Where people's browsers find routing, for the pages that act; None: at the pages' own address."""
+    addresses: Mapping[str, str]
+    """Where people's browsers find routing and the registry; one that is missing is at the pages' own address."""
     signs: Signs
     history_files: Path | None
     """Where ingest writes finished days; None: none are given out."""
@@ -41,11 +42,17 @@ def settings_from(environment: Environment) -> Settings:
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         most_streams=environment.integer("BOWEI_AVAILABILITY_STREAMS", 2_000, least=1, most=8_000),
-        routing_url=environment.public_url("BOWEI_ROUTING_URL"),
+        addresses=_addresses(environment),
         signs=_signs(environment),
         history_files=environment.history_files(),
         publisher=publisher_from(environment),
     )
+
+
+def _addresses(environment: Environment) -> Mapping[str, str]:
+    asked = {"routing": "BOWEI_ROUTING_URL", "registry": "BOWEI_REGISTRY_URL"}
+    said = {service: environment.public_url(name) for service, name in asked.items()}
+    return {service: url for service, url in said.items() if url is not None}
 
 
 def _signs(environment: Environment) -> Signs:

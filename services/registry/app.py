@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from bowei.observability.background import in_background
 from bowei.observability.bodies import RequestRules
 from bowei.observability.health import add_health
-from bowei.observability.installing import install_http
+from bowei.observability.installing import install_http, let_pages_ask
 from bowei.observability.rate_limits import RateLimit
 from bowei.records.connecting import connect, disconnect
 from bowei.records.failures import PROBLEM_CODES
@@ -44,11 +44,16 @@ def _now() -> datetime:
 
 def create_app(settings: Settings) -> FastAPI:
     """Give the registry on Postgres; the database is brought to this release when the app starts."""
-    return assemble(lambda: _on_postgres(settings))
+    return assemble(lambda: _on_postgres(settings), pages_url=settings.pages_url)
 
 
-def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> FastAPI:
-    """Give the registry on whatever `open_wiring` opens when the app starts, and closes when it stops."""
+def assemble(
+    open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]], *, pages_url: str | None = None
+) -> FastAPI:
+    """Give the registry on whatever `open_wiring` opens when the app starts, and closes when it stops.
+
+    The pages at `pages_url`, and no others of the web, may ask it from elsewhere.
+    """
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
@@ -71,6 +76,8 @@ def assemble(open_wiring: Callable[[], AbstractAsyncContextManager[Wiring]]) -> 
         lifespan=running,
     )
     metrics = install_http(app, service="registry", failures=PROBLEM_CODES, rules=RULES)
+    if pages_url is not None:
+        let_pages_ask(app, pages_url)
     for router in (
         api.router,
         agreements_api.router,

@@ -26,6 +26,8 @@ class Settings:
     """An OpenID provider whose tokens are taken too."""
     roads: Path | None = None
     """A road file: whoever registers a place is told where it lies off the roads."""
+    pages_url: str | None = None
+    """Where people's browsers find the pages: the one origin that may ask from elsewhere."""
     quality_open: bool = False
     """Whether everyone may look at data quality; acting always needs the token."""
 
@@ -44,6 +46,7 @@ def settings_from(environment: Environment) -> Settings:
         token_issuer=environment.text("BOWEI_TOKEN_ISSUER", "bowei"),
         provider=_provider(environment),
         roads=environment.roads(),
+        pages_url=environment.public_url("BOWEI_PAGES_URL"),
         quality_open=environment.flag("BOWEI_QUALITY_OPEN"),
     )
 

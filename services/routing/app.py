@@ -8,10 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from bowei.domain.clock import Clock
 from bowei.livestate.failures import LiveStateAway
@@ -23,7 +21,7 @@ from bowei.observability.background import in_background, stop
 from bowei.observability.bodies import RequestLimits, RequestRules
 from bowei.observability.collecting import spare_the_collector
 from bowei.observability.health import add_health
-from bowei.observability.installing import install_http
+from bowei.observability.installing import install_http, let_pages_ask
 from bowei.observability.rate_limits import RateLimit
 from bowei.observability.serving import told_to_stop
 from bowei.records.barriers import BarrierBook
@@ -84,7 +82,6 @@ _MOST_POLLS_OF_LOT = 4
 _POLLED = RequestLimits(total_s=40.0)
 """A long poll of 30 s, and what comes before and after."""
 _RULES = RequestRules(by_prefix={"/v1/diversions/": _POLLED, "/v1/lots/": _POLLED})
-_PREFLIGHT_KEPT_S = 3_600
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 2.0
 
 
@@ -154,7 +151,7 @@ def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[
     app.add_middleware(Direct, failures=PROBLEM_CODES)
     metrics = install_http(app, service="routing", failures=PROBLEM_CODES, rules=_RULES)
     if settings.pages_url is not None:
-        _let_pages_ask(app, settings.pages_url)
+        let_pages_ask(app, settings.pages_url)
     measures = Measures(metrics.registry)
     for each in (own_data_router, router, lots_router, gates_router):
         app.include_router(each)
@@ -166,19 +163,6 @@ def assemble(settings: Settings, open_stores: OpensStores, *, started: Callable[
         unready=lambda: None if app.state.wiring else "the ledger has not been reached since the start",
     )
     return app
-
-
-def _let_pages_ask(app: FastAPI, pages_url: str) -> None:
-    """Let the pages, which availability serves, ask from their own address; no other page of the web may."""
-    address = urlsplit(pages_url)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=[f"{address.scheme}://{address.netloc}"],
-        allow_methods=["GET", "PUT", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "If-None-Match"],
-        expose_headers=["ETag", "Retry-After"],
-        max_age=_PREFLIGHT_KEPT_S,
-    )
 
 
 async def _start(

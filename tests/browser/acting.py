@@ -1,6 +1,6 @@
 """A hospital, a mall and an office with real services: availability, which serves pages, and routing, which acts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +26,8 @@ class Acting:
     port: int
     _availability: AsyncExitStack = field(default_factory=AsyncExitStack)
     service: Service | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Settings of availability, beside where routing is."""
 
     @property
     def pages(self) -> str:
@@ -49,7 +51,7 @@ class Acting:
 
     async def start_availability(self) -> None:
         """Start it, always at the same address, and wait until it shows where the next car goes."""
-        settings = {"BOWEI_ROUTING_URL": self.routing}
+        settings = {"BOWEI_ROUTING_URL": self.routing, **self.more}
         self.service = await self._availability.enter_async_context(
             running(self.city.site.redis.url, self.city.database_url, settings, port=self.port)
         )
@@ -65,9 +67,9 @@ class Acting:
 
 
 @asynccontextmanager
-async def acting_on(site: Site) -> AsyncIterator[Acting]:
+async def acting_on(site: Site, more: Mapping[str, str] | None = None) -> AsyncIterator[Acting]:
     """Run a city of its own with its pages until the context ends."""
-    acting = Acting(City(site), free_port())
+    acting = Acting(City(site), free_port(), more=more or {})
     city = acting.city
     city.settings = {"BOWEI_PAGES_URL": acting.pages, "BOWEI_PLATE_KEY": "a key of at least 32 bytes for the plates"}
     try:

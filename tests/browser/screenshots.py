@@ -14,6 +14,7 @@ from bowei.domain.observations import LotState
 from tests.browser.acting import GATE_KEY, acting_on
 from tests.browser.block import Block, running_block
 from tests.browser.chromium import PHONE, WALL, chromium, context_of, find_chromium
+from tests.browser.desk import PARTY, SECRET, desk_at
 from tests.browser.opening import number
 from tests.service.availability_block import FIRST, MALL
 from tests.system.routing_city import MALL as ROUTED_MALL
@@ -113,6 +114,20 @@ async def take_acting(folder: Path, program: str, site: Site) -> None:
         await moved.screenshot(path=folder / "go-moved.png")
 
 
+async def take_desk(folder: Path, program: str, site: Site) -> None:
+    """Take the pictures of an operator's page, with a car on the way."""
+    async with desk_at(site) as desk, chromium(program) as browser:
+        (driver,) = await desk.acting.city.drivers(1)
+        async with desk.acting.city.client() as client:
+            await driver.puts(client)
+        for dress, (size, query) in _DRESSES.items():
+            page = await _page(browser, size)
+            await page.goto(f"{desk.acting.pages}/operator?{query}#party={PARTY}&secret={SECRET}")
+            await expect(page.locator(".coming .code")).to_be_visible()
+            await expect(page.locator(".report tbody tr")).to_be_visible()
+            await page.screenshot(path=folder / f"operator-{dress}.png")
+
+
 def main() -> None:
     """Take the pictures into the folder that is named."""
     program = find_chromium()
@@ -123,6 +138,7 @@ def main() -> None:
     asyncio.run(take(folder, program))
     with prepared_site() as site:
         asyncio.run(take_acting(folder, program, site))
+        asyncio.run(take_desk(folder, program, site))
 
 
 if __name__ == "__main__":

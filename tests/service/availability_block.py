@@ -153,7 +153,7 @@ async def running_block(
     most_streams: int = 10,
     frame_gap_s: float = 0.02,
     travel_times: LiveTravelTimes | None = None,
-    routing_url: str | None = None,
+    addresses: Mapping[str, str] | None = None,
     publisher: Publisher = _NOBODY,
     history_files: Path | None = None,
 ) -> AsyncIterator[Block]:
@@ -173,7 +173,7 @@ async def running_block(
             frame_gap_s=frame_gap_s,
             beat_s=BEAT_S,
             current_for_s=CURRENT_FOR_S,
-            routing_url=routing_url,
+            addresses=addresses or {},
             publisher=publisher,
             history_files=history_files,
         )

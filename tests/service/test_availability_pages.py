@@ -31,7 +31,7 @@ async def test_a_page_comes_with_a_policy_that_lets_nothing_else_in(block: Block
 
 async def test_a_page_that_acts_may_ask_routing_and_nobody_else() -> None:
     """Its policy and its script are told the same address; a key in its own address is nobody's referrer."""
-    async with running_block(routing_url="https://routing.example/city") as block:
+    async with running_block(addresses={"routing": "https://routing.example/city"}) as block:
         for path in ("/go", f"/gate/{FIRST}"):
             response = await block.client.get(path)
             policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
@@ -40,6 +40,17 @@ async def test_a_page_that_acts_may_ask_routing_and_nobody_else() -> None:
             assert '<meta name="bowei-routing" content="https://routing.example/city">' in response.text
             assert response.headers["referrer-policy"] == "no-referrer"
         assert "routing.example" not in (await block.client.get(f"/board/{FIRST}")).headers["content-security-policy"]
+
+
+async def test_an_operators_page_may_ask_the_registry_and_nobody_else() -> None:
+    """Its policy and its script are told the same address; routing's is not among them."""
+    addresses = {"routing": "https://routing.example", "registry": "https://registry.example"}
+    async with running_block(addresses=addresses) as block:
+        response = await block.client.get("/operator")
+        policy = dict(part.strip().split(" ", 1) for part in response.headers["content-security-policy"].split(";"))
+        assert policy["connect-src"] == "'self' https://registry.example"
+        assert '<meta name="bowei-registry" content="https://registry.example">' in response.text
+        assert response.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_what_a_page_loads_is_kept_for_ever_under_the_name_of_its_content(block: Block) -> None:

@@ -9,7 +9,7 @@ from services.availability.pages.files import Pages, find_folder, read_pages
 from services.availability.pages.texts import LANGUAGES, WrongCatalogue, read_catalogue
 
 _HEAVIEST_BYTES = 100_000
-_USED = re.compile(r"""["'{:]((?:arrow|board|gate|go|map|page)\.[a-z_.]*)["'}]""")
+_USED = re.compile(r"""["'{:]((?:arrow|board|gate|go|map|operator|page)\.[a-z_.]*)["'}]""")
 _PLACEHOLDER = re.compile(r"\{\w+\}")
 _NEWER = {
     "optional chaining": r"\?\.[A-Za-z_(\[]",

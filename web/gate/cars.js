@@ -141,7 +141,7 @@ export class Cars {
       this.draw();
       return;
     }
-    const drawn = await this.routing.drawing(car.slip);
+    const drawn = await this.routing.file(car.slip);
     if (!drawn) {
       this.tell(this.t("gate.no_answer"));
       return;

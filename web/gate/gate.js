@@ -1,7 +1,7 @@
 // The console of a hospital's gate: where the next car goes, and one tap that sends it there.
 import { make, say } from "../shell/elements.js";
 import { Feed } from "../shell/feed.js";
-import { Routing, newId, routingAt } from "../shell/routing.js";
+import { Service, addressOf, newId } from "../shell/service.js";
 import { Silence } from "../shell/silence.js";
 import { languageOf, speak, text } from "../shell/texts.js";
 import { dress } from "../shell/theme.js";
@@ -14,7 +14,7 @@ const parts = location.pathname.split("/");
 const hospitalId = decodeURIComponent(parts.pop());
 const root = parts.slice(0, -1).join("/");
 const address = root + "/v1/hospitals/" + encodeURIComponent(hospitalId) + "/gate";
-const routing = new Routing(routingAt(root));
+const routing = new Service(addressOf("routing", root));
 const silence = new Silence();
 const page = document.getElementById("page");
 const news = make("p", "news");

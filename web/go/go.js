@@ -1,7 +1,7 @@
 // A driver without the app: choose the hospital, get a space, and see what becomes of it, live.
 import { CityClock } from "../shell/clock.js";
 import { make, say } from "../shell/elements.js";
-import { Routing, newId, routingAt, sleep } from "../shell/routing.js";
+import { Service, newId, addressOf, sleep } from "../shell/service.js";
 import { Silence } from "../shell/silence.js";
 import { languageOf, speak, text } from "../shell/texts.js";
 import { dress } from "../shell/theme.js";
@@ -16,7 +16,7 @@ const CLOCK_EVERY_MS = 300000;
 const asked = new URLSearchParams(location.search);
 const root = location.pathname.replace(/\/go\/?$/, "");
 const kept = new Kept();
-const routing = new Routing(routingAt(root));
+const routing = new Service(addressOf("routing", root));
 const clock = new CityClock();
 const silence = new Silence();
 const page = document.getElementById("page");

@@ -6,25 +6,25 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 
 from bowei.domain.problems import Refused
-from services.availability.pages.files import File, Pages
+from services.availability.pages.files import NO_ADDRESSES, File, Pages
 
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{drawn}; connect-src 'self'{routing}; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{drawn}; connect-src 'self'{asked}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_PAGE = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_POLICY.format(drawn="", routing="")}
+_PAGE = {"Cache-Control": "no-cache", "Content-Security-Policy": CONTENT_POLICY.format(drawn="", asked="")}
 _FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _ASK_AGAIN = {"Cache-Control": "no-cache"}
 _READ = ["GET", "HEAD"]
 
 
-def pages_router(pages: Pages, streets: File, routing_url: str | None = None) -> APIRouter:
+def pages_router(pages: Pages, streets: File, addresses: Mapping[str, str] = NO_ADDRESSES) -> APIRouter:
     """Give the addresses of `pages`; `streets` is what the map draws below its lots.
 
-    `routing_url` is where the pages that act find routing, if not at their own address.
+    `addresses` says where the pages that act find routing and the registry, if not at their own address.
     """
     router = APIRouter(include_in_schema=False)
-    acting = _acting(routing_url)
+    acting, at_registry = _acting(addresses.get("routing")), _acting(addresses.get("registry"))
 
     @router.api_route("/board/{board_id}", methods=_READ)
     async def show_board(request: Request, board_id: str) -> Response:  # noqa: ARG001 (its script reads the address)
@@ -40,6 +40,11 @@ def pages_router(pages: Pages, streets: File, routing_url: str | None = None) ->
     async def show_gate(request: Request, hospital_id: str) -> Response:  # noqa: ARG001 (its script reads the address)
         """Show the console of a hospital's gate; what it does takes the gate's key."""
         return _answer(request, pages.pages["gate"], acting)
+
+    @router.api_route("/operator", methods=_READ)
+    async def show_operator(request: Request) -> Response:
+        """Show the desk of whoever runs lots; it takes a party's secret."""
+        return _answer(request, pages.pages["operator"], at_registry)
 
     @router.api_route("/map", methods=_READ)
     async def show_map(request: Request) -> Response:
@@ -62,11 +67,11 @@ def pages_router(pages: Pages, streets: File, routing_url: str | None = None) ->
     return router
 
 
-def _acting(routing_url: str | None) -> Mapping[str, str]:
-    """Give the headers of pages that ask routing, and show a slip that it drew."""
-    address = urlsplit(routing_url or "")
-    routing = f" {address.scheme}://{address.netloc}" if routing_url else ""
-    policy = CONTENT_POLICY.format(drawn=" blob:", routing=routing)
+def _acting(url: str | None) -> Mapping[str, str]:
+    """Give the headers of pages that ask another service, and show what it drew or wrote."""
+    address = urlsplit(url or "")
+    asked = f" {address.scheme}://{address.netloc}" if url else ""
+    policy = CONTENT_POLICY.format(drawn=" blob:", asked=asked)
     # What a page's address holds is for nobody else, and a key in the fragment least of all.
     return _PAGE | {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}
 

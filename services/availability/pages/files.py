@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 
 from services.availability.pages.texts import LANGUAGES, Texts, as_module, read_catalogue
 
@@ -22,6 +23,9 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _TEXTS = "texts/texts.js"
+_ASKED = ("routing", "registry")
+"""The services beside this one that pages ask."""
+NO_ADDRESSES: Mapping[str, str] = MappingProxyType({})
 _STREETS = ".geojson"
 _NO_STREETS = b'{"type":"FeatureCollection","features":[]}'
 _TEXT = re.compile(r"\{(zh-Hans|en):([a-z_.]+)\}")
@@ -64,11 +68,11 @@ def find_folder() -> Path:
     raise FileNotFoundError("the folder web is missing: install Bowei from its wheel or run it in a checkout")
 
 
-def read_pages(folder: Path, routing_url: str | None = None) -> Pages:
+def read_pages(folder: Path, addresses: Mapping[str, str] = NO_ADDRESSES) -> Pages:
     """Read all files of a folder. Every page is `<name>/<name>.html`.
 
     In a page `{version}` stands for the version, `{en:board.title}` for a text: what is there before any script; and
-    `{routing}` for where its script finds routing, nothing where that is at the page's own address.
+    `{routing}` and `{registry}` for where its script finds these, nothing where that is at the page's own address.
 
     Raises:
         WrongCatalogue: a catalogue of texts can't be used.
@@ -85,7 +89,7 @@ def read_pages(folder: Path, routing_url: str | None = None) -> Pages:
         content.update(f"{name} {len(body)}\n".encode() + body)
     version = content.hexdigest()[:16]
     pages = {
-        Path(name).stem: File.of(name, _filled(body.decode(), version, texts, routing_url or "").encode())
+        Path(name).stem: File.of(name, _filled(body.decode(), version, texts, addresses).encode())
         for name, body in bodies.items()
         if name.endswith(".html")
     }
@@ -99,6 +103,8 @@ def read_streets(roads: Path | None) -> File:
     return File.of(f"streets{_STREETS}", _NO_STREETS if drawn is None else drawn.read_bytes())
 
 
-def _filled(page: str, version: str, texts: Mapping[str, Texts], routing_url: str) -> str:
+def _filled(page: str, version: str, texts: Mapping[str, Texts], addresses: Mapping[str, str]) -> str:
     with_texts = _TEXT.sub(lambda found: escape(texts[found[1]][found[2]]), page)
-    return with_texts.replace("{version}", version).replace("{routing}", escape(routing_url))
+    for service in _ASKED:
+        with_texts = with_texts.replace(f"{{{service}}}", escape(addresses.get(service, "")))
+    return with_texts.replace("{version}", version)

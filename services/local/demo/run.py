@@ -19,9 +19,17 @@ from services.local.data_folder import open_data_folder
 from services.local.demo.living import Life, connected, new_life
 from services.local.demo.pace import Pace
 from services.local.demo.scene import SceneName, load_scene
-from services.local.demo.screen import Screen, addresses, console_for, gate_address, pages_to_open, progress_line
+from services.local.demo.screen import (
+    Screen,
+    addresses,
+    console_for,
+    gate_address,
+    operator_address,
+    pages_to_open,
+    progress_line,
+)
 from services.local.demo.secrets_folder import citybrain_key, public_pem
-from services.local.demo.starting import City, running_city
+from services.local.demo.starting import OPERATOR, City, running_city
 from services.local.setup_problem import SetupProblem
 
 _SAY_EVERY_S = 5.0
@@ -80,8 +88,10 @@ async def _demo(options: DemoOptions, console: Console) -> int:
             console.print(addresses(city.urls, hospital_id, city.processes.pids()))
             # In one line, however narrow the terminal is, so that it can be clicked and copied.
             say(f"Gate console 控制台: {gate_address(city.urls, hospital_id, city.gate_key)}")
+            operator = operator_address(city.urls, OPERATOR, city.operator_secret)
+            say(f"Lot operator 经营方: {operator}")
             if options.open_browser:
-                for address in pages_to_open(city.urls, hospital_id, city.gate_key):
+                for address in pages_to_open(city.urls, hospital_id, city.gate_key, operator):
                     webbrowser.open(address)
             pace = Pace(city.clock, options.speed)
             async with connected(*(city.urls[name] for name in ("ingest", "routing", "availability"))) as clients:

@@ -65,10 +65,16 @@ def gate_address(urls: Mapping[str, str], hospital_id: str, gate_key: str) -> st
     return f"{urls['availability']}/gate/{hospital_id}#key={quote(gate_key)}"
 
 
-def pages_to_open(urls: Mapping[str, str], hospital_id: str, gate_key: str) -> tuple[str, ...]:
-    """Give the pages for people, each in a tab of its own; the board comes last, so that it is the one in front."""
+def operator_address(urls: Mapping[str, str], party: str, secret: str) -> str:
+    """Give the address of an operator's page, with the secret in the fragment, which a browser sends to nobody."""
+    return f"{urls['availability']}/operator#party={quote(party)}&secret={quote(secret)}"
+
+
+def pages_to_open(urls: Mapping[str, str], hospital_id: str, gate_key: str, operator: str) -> tuple[str, ...]:
+    """Give the pages for people, each in a tab of its own; the board comes last: it is the one in front."""
     return (
         f"{urls['availability']}/map",
+        operator,
         gate_address(urls, hospital_id, gate_key),
         go_address(urls, hospital_id),
         board_address(urls, hospital_id),

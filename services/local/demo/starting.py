@@ -26,6 +26,8 @@ from services.local.setup_problem import SetupProblem
 
 _SCENE_WITHIN_S = 60.0
 _BEGINS = time(7)
+OPERATOR = "example-operator"
+_LOTS_OF_OPERATOR = 3
 
 Say = Callable[[str], None]
 
@@ -42,6 +44,8 @@ class City:
     source_keys: Mapping[str, str]
     gate_key: str = field(repr=False)
     """Of the first hospital's gate, made for this run."""
+    operator_secret: str = field(repr=False)
+    """Of `OPERATOR`, who runs the first lots that share."""
 
 
 @asynccontextmanager
@@ -68,7 +72,8 @@ async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Sa
                 urls = {spec.name: spec.url for spec in specs}
                 keys = await _register(urls["registry"], admin_token, scene)
                 gate_key = await _gate_key(urls["registry"], admin_token, scene.hospitals[0].hospital_id)
-                yield City(pool, clock, processes, urls, keys, gate_key)
+                secret = await _operator_secret(urls["registry"], admin_token, scene)
+                yield City(pool, clock, processes, urls, keys, gate_key, secret)
 
 
 async def begin_anew(database_url: str, say: Say) -> None:
@@ -148,7 +153,11 @@ def _specs(servers: Servers, settings: Mapping[str, str], scene: DemoScene, say:
     usual = service_specs(common)
     specs = on_free_ports(usual)
     url_of = {spec.name: spec.url for spec in specs}
-    pages = {"BOWEI_PAGES_URL": url_of["availability"], "BOWEI_ROUTING_URL": url_of["routing"]}
+    pages = {
+        "BOWEI_PAGES_URL": url_of["availability"],
+        "BOWEI_ROUTING_URL": url_of["routing"],
+        "BOWEI_REGISTRY_URL": url_of["registry"],
+    }
     specs = tuple(replace(spec, environment={**spec.environment, **pages}) for spec in specs)
     for wanted, got in zip(usual, specs, strict=True):
         if wanted.port != got.port:
@@ -179,3 +188,17 @@ async def _gate_key(url: str, admin_token: str, hospital_id: HospitalId) -> str:
         raise SetupProblem("gate_key_refused", "The registry made no key for the gate.", "See the registry's log.")
     key: str = response.json()["key"]
     return key
+
+
+async def _operator_secret(url: str, admin_token: str, scene: DemoScene) -> str:
+    """Register an operator of the first lots that share, and let the registry make its secret, for its page."""
+    sharing = list(dict.fromkeys(agreement.lot_id for agreement in scene.agreements))[:_LOTS_OF_OPERATOR]
+    party = {"role": "operator", "name": {"zh": "示例经营方", "en": "Example operator"}, "lots": sharing}
+    headers = {"Authorization": f"Bearer {admin_token}"}
+    async with httpx2.AsyncClient(base_url=url, timeout=_SCENE_WITHIN_S, trust_env=False) as client:
+        put = await client.put(f"/v1/parties/{OPERATOR}", json=party, headers=headers)
+        made = await client.post(f"/v1/parties/{OPERATOR}/secret", headers=headers)
+    if put.status_code not in {200, 201} or made.status_code != 201:
+        raise SetupProblem("operator_refused", "The registry took no operator.", "See the registry's log.")
+    secret: str = made.json()["secret"]
+    return secret

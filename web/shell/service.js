@@ -1,4 +1,4 @@
-// Asks routing, and repeats what got no answer: the caller makes the id, so the same request again is the same hold.
+// Asks a service, and repeats what got no answer: whoever asks makes the id, so the same request again is the same act.
 
 const ANSWER_MS = 8000;
 const POLL_MARGIN_MS = 10000;
@@ -6,9 +6,9 @@ const FIRST_PAUSE_MS = 400;
 const LONGEST_PAUSE_MS = 5000;
 const AGAIN = [0, 429, 500, 502, 503, 504];
 
-/** Where routing is: as the page says, else at the page's own address. `root` is what stands before the page's path. */
-export function routingAt(root) {
-  const said = document.querySelector('meta[name="bowei-routing"]').content;
+/** Where a service is: as the page says, else at the page's own address. `root` is what stands before the page's path. */
+export function addressOf(service, root) {
+  const said = document.querySelector('meta[name="bowei-' + service + '"]').content;
   return said || root;
 }
 
@@ -21,7 +21,7 @@ export function newId(prefix) {
   return id;
 }
 
-export class Routing {
+export class Service {
   constructor(address) {
     this.address = address;
     this.token = "";
@@ -33,6 +33,7 @@ export class Routing {
     const headers = {};
     if (this.token) headers.Authorization = "Bearer " + this.token;
     if (wanted.body !== undefined) headers["Content-Type"] = "application/json";
+    if (wanted.form !== undefined) headers["Content-Type"] = "application/x-www-form-urlencoded";
     if (wanted.etag) headers["If-None-Match"] = wanted.etag;
     const late = new Promise(function (resolve) {
       setTimeout(resolve, (wanted.waitS || 0) * 1000 + (wanted.waitS ? POLL_MARGIN_MS : ANSWER_MS), nothing());
@@ -41,20 +42,20 @@ export class Routing {
       method: method,
       headers: headers,
       cache: "no-store",
-      body: wanted.body === undefined ? undefined : JSON.stringify(wanted.body),
+      body: wanted.body === undefined ? wanted.form : JSON.stringify(wanted.body),
     }).then(read, nothing);
     return Promise.race([answer, late]);
   }
 
   /** Ask as somebody else. */
   as(token) {
-    const other = new Routing(this.address);
+    const other = new Service(this.address);
     other.token = token;
     return other;
   }
 
-  /** Fetch a drawing; null where there is none to be had. */
-  drawing(path) {
+  /** Fetch a file, such as a drawing; null where there is none to be had. */
+  file(path) {
     return fetch(this.address + path, { headers: { Authorization: "Bearer " + this.token }, cache: "no-store" }).then(
       function (response) { return response.ok ? response.blob() : null; },
       function () { return null; }
