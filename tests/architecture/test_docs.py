@@ -176,6 +176,22 @@ def test_every_page_is_found_from_the_index() -> None:
     assert set(_markdown()) - seen == set()
 
 
+def test_each_test_that_a_page_names_is_there() -> None:
+    """A page that promises a test would go on promising it after the test was renamed."""
+    named = {
+        (page.name, file, test)
+        for page in (_ROOT / "docs").rglob("*.md")
+        for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    }
+    assert len(named) > 20
+    missing = [
+        (page, file, test)
+        for page, file, test in sorted(named)
+        if f"def {test}(" not in (_ROOT / file).read_text("utf-8")
+    ]
+    assert missing == []
+
+
 def test_no_module_outgrows_a_reader() -> None:
     """A file is read in one sitting: at most 400 lines."""
     lengths = {str(file.relative_to(_ROOT)): len(file.read_text("utf-8").splitlines()) for file in _python_files()}
