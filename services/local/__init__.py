@@ -9,6 +9,7 @@
     evaluate           is the chosen lot the right one?  `bowei evaluate`
     road_building      `bowei roads build`               scene_loading     `bowei registry load`
     feed_checking      `bowei feeds check`               dashboards        `bowei dashboards`
+    api_publishing     `bowei api publish`               api_changes       … unless it breaks somebody
     asking_ready       `bowei ready`                     token_keys_file   `bowei token-keys`
     data_folder        the folder that holds all a demo keeps
     processes          the services as child processes   supervision       … started again when they die

@@ -26,6 +26,7 @@ ledger = typer.Typer(no_args_is_help=True, help="The ledger of promises.")
 feeds = typer.Typer(no_args_is_help=True, help="What lots and vendors send.")
 ingest = typer.Typer(no_args_is_help=True, help="What lots report.")
 audit = typer.Typer(no_args_is_help=True, help="Who did what.")
+api = typer.Typer(no_args_is_help=True, help="How the services describe themselves.")
 token_keys = typer.Typer(no_args_is_help=True, help="What access tokens are signed with.")
 app.add_typer(roads, name="roads")
 app.add_typer(registry, name="registry")
@@ -34,6 +35,7 @@ app.add_typer(feeds, name="feeds")
 app.add_typer(ingest, name="ingest")
 app.add_typer(audit, name="audit")
 app.add_typer(token_keys, name="token-keys")
+app.add_typer(api, name="api")
 app.add_typer(evaluate, name="evaluate")
 
 
@@ -218,6 +220,17 @@ def audit_head() -> None:
     from services.local.audit_checking import print_head  # noqa: PLC0415
 
     raise typer.Exit(print_head())
+
+
+@api.command("publish")
+def api_publish(
+    folder: Annotated[Path, typer.Argument(help="Where descriptions are kept: docs/api.")],
+    breaking: Annotated[bool, typer.Option("--breaking", help="Publish what breaks who uses it, too.")] = False,
+) -> None:
+    """Write each service's OpenAPI description, unless that breaks who uses the one that is there."""
+    from services.local.api_publishing import publish  # noqa: PLC0415
+
+    raise typer.Exit(publish(folder, breaking=breaking))
 
 
 @token_keys.command("add")
