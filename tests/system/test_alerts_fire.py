@@ -71,6 +71,8 @@ _BRIER = 'minutes="30",regime="near_full"'
 FAULTS: Mapping[str, Fault] = {
     "BoweiPromiseBroken": Fault({"bowei_broken_promises": gauge(0, 1)}, 3),
     "BoweiNotHolding": Fault({'bowei_routing_diversions_total{outcome="guided"}': counter(0, 3)}, 8),
+    "BoweiGateQueueLong": Fault({'bowei_availability_gate_queue_vehicles{hospital="h"}': gauge(4, 31)}, 5),
+    "BoweiKeptTooLong": Fault({"bowei_routing_kept_too_long": gauge(0, 2)}, 15),
     "BoweiLedgerAway": Fault({'bowei_dependency_up{dependency="ledger",instance="r"}': gauge(1, 0)}, 4),
     "BoweiLiveStateAway": Fault({'bowei_dependency_up{dependency="live_state",instance="r"}': gauge(1, 0)}, 5),
     "BoweiNobodyFollows": Fault({'bowei_routing_following{instance="r"}': gauge(1, 0)}, 4),
