@@ -5,6 +5,7 @@
     replay             what a city's lots once said      servers           Redis and Postgres, embedded
     doctor             what this machine lacks           looking_at_stores … and whether a store would keep a promise
     ledger_checking    `bowei ledger check`              redelivering      `bowei ingest redeliver`
+    ledger_migrating   `bowei ledger migrate`
     audit_checking     `bowei audit check`, `bowei audit head`
     evaluate           is the chosen lot the right one?  `bowei evaluate`
     road_building      `bowei roads build`               scene_loading     `bowei registry load`

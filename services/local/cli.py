@@ -204,6 +204,14 @@ def ledger_check() -> None:
     raise typer.Exit(check_ledger())
 
 
+@ledger.command("migrate")
+def ledger_migrate() -> None:
+    """Bring the ledger to this release, as the registry does when it starts. Needs BOWEI_DATABASE_URL."""
+    from services.local.ledger_migrating import migrate_ledger  # noqa: PLC0415
+
+    raise typer.Exit(migrate_ledger())
+
+
 @audit.command("check")
 def audit_check(
     anchors: Annotated[Path | None, typer.Option(help="A file of lines that `bowei audit head` once printed.")] = None,
