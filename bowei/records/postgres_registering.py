@@ -136,6 +136,10 @@ class PostgresRegister(Register):
         async with changing_directory(self._pool) as connection:
             await _lock_lots_of(connection, [agreement_id])
             done = await connection.execute("DELETE FROM bowei.agreement WHERE agreement_id = $1", agreement_id)
+            # What waits for its day, or for the other side, would bring it back.
+            await connection.execute(
+                "DELETE FROM bowei.agreement_version WHERE agreement_id = $1 AND in_force_at IS NULL", agreement_id
+            )
             if done == "DELETE 0":
                 raise UnknownReference("unknown_agreement")
 

@@ -116,7 +116,7 @@ class Register(Protocol):
         ...
 
     async def remove_agreement(self, agreement_id: AgreementId) -> None:
-        """End an agreement.
+        """End an agreement, with every version of it that was never in force.
 
         Raises:
             UnknownReference: it is not registered.

@@ -132,6 +132,24 @@ async def test_versions_are_of_one_lot_and_one_hospital(block: Block) -> None:
     assert list(await book.versions(NEW)) == []
 
 
+async def test_an_agreement_that_was_ended_does_not_come_back_by_what_waited(block: Block) -> None:
+    """Neither on its day nor by the other side's word; whoever wants it again sets it anew, and what was stays."""
+    book = block.stores.agreements
+    await book.propose(terms(5, NEW), Side.BOTH, STREET)
+    await book.propose(terms(6, NEW), Side.LOT, MALLS)
+    await book.propose(terms(7, NEW, valid_from=TUESDAY), Side.BOTH, STREET)
+    await block.register.remove_agreement(NEW)
+    assert list(await book.pending()) == []
+    with pytest.raises(UnknownReference):
+        await book.decide(NEW, 2, ACCEPTED, HOSPITAL)
+    await block.step_to(MONDAY_9H + timedelta(days=2))
+    assert list(await book.bring_in_force()) == []
+    assert await lent(block, NEW) is None
+    await book.propose(terms(8, NEW), Side.BOTH, STREET)
+    assert await lent(block, NEW) == 8
+    assert [one.agreement.windows[0].spaces for one in await book.versions(NEW)] == [5, 8]
+
+
 async def test_holds_outlast_a_version_that_lends_less(block: Block) -> None:
     """What was promised stays promised; only new ones are stopped. A pause goes on too."""
     for driver in ("a", "b", "c"):

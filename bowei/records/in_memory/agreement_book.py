@@ -49,7 +49,7 @@ class InMemoryAgreementBook(AgreementBook):
             and kept[-1].side is side
         ):
             return kept[-1]
-        version = Version(len(kept) + 1, agreement, VersionState.PROPOSED, side, by, world.now)
+        version = Version(kept[-1].number + 1 if kept else 1, agreement, VersionState.PROPOSED, side, by, world.now)
         if side is Side.BOTH:
             version = dataclasses.replace(version, state=VersionState.ACCEPTED, decided_by=by, decided_at=world.now)
         kept.append(version)
@@ -59,20 +59,22 @@ class InMemoryAgreementBook(AgreementBook):
     @override
     async def decide(self, agreement_id: AgreementId, number: int, decision: VersionState, by: PartyId) -> Version:
         kept = self._records.agreement_versions.get(agreement_id, [])
-        if not 1 <= number <= len(kept):
+        place = next((place for place, one in enumerate(kept) if one.number == number), None)
+        if place is None:
             raise UnknownReference("unknown_version")
-        known = kept[number - 1]
+        known = kept[place]
         if known.state is decision:
             return known
         if known.state is not VersionState.PROPOSED:
             raise AlreadyDecided
-        kept[number - 1] = dataclasses.replace(known, state=decision, decided_by=by, decided_at=self._records.now)
+        kept[place] = dataclasses.replace(known, state=decision, decided_by=by, decided_at=self._records.now)
         await self._bring(agreement_id)
-        return kept[number - 1]
+        return kept[place]
 
     @override
     async def bring_in_force(self) -> Sequence[AgreementId]:
-        return [one for one in sorted(self._records.agreement_versions) if await self._bring(one)]
+        begun = [one for one, versions in sorted(self._records.agreement_versions.items()) if versions]
+        return [one for one in begun if await self._bring(one)]
 
     async def _bring(self, agreement_id: AgreementId) -> bool:
         world = self._records

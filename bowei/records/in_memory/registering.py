@@ -85,6 +85,10 @@ class InMemoryRegister(Register):
         if any(kept.hold.agreement_id == agreement_id for kept in world.every_hold()):
             raise StillInUse
         del world.agreements[agreement_id]
+        begun = world.in_force_since.get(agreement_id, {})
+        world.agreement_versions[agreement_id] = [
+            version for version in world.agreement_versions.get(agreement_id, []) if version.number in begun
+        ]
         world.directory_version += 1
 
     @override

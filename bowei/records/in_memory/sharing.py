@@ -80,6 +80,7 @@ class InMemorySharing(ReadsSharing):
         world = self._records
         begun = [number for number, since in world.in_force_since.get(agreement_id, {}).items() if since <= at]
         if begun:
-            return world.agreement_versions[agreement_id][max(begun) - 1].agreement.tariff
+            versions = {version.number: version for version in world.agreement_versions[agreement_id]}
+            return versions[max(begun)].agreement.tariff
         agreement = world.agreements.get(agreement_id)
         return None if agreement is None else agreement.tariff
