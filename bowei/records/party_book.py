@@ -20,7 +20,11 @@ class PartyBook(Protocol):
         ...
 
     async def put(self, party: Party) -> bool:
-        """Register a party, or change it; say whether it is new. A secret that is None leaves the one there is."""
+        """Register a party, or change it; say whether it is new. A secret that there is stays, whatever is put."""
+        ...
+
+    async def change_secret(self, party_id: PartyId, secret_sha256: bytes) -> bool:
+        """Let another secret open from now on, and the one before no more. False: there is no such party."""
         ...
 
     async def offer_code(self, code_sha256: bytes, valid: timedelta) -> bool:

@@ -20,7 +20,7 @@ _PUT = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (party_id) DO UPDATE SET role = excluded.role, name_zh = excluded.name_zh,
         name_en = excluded.name_en, lots = excluded.lots, hospitals = excluded.hospitals, blocks = excluded.blocks,
-        suspended = excluded.suspended, secret_sha256 = coalesce(excluded.secret_sha256, known.secret_sha256)
+        suspended = excluded.suspended, secret_sha256 = coalesce(known.secret_sha256, excluded.secret_sha256)
     RETURNING xmax = 0
 """
 
@@ -45,6 +45,18 @@ class PostgresPartyBook(PartyBook):
         async with acquired(self._pool) as connection:
             with translated():
                 return await _put(connection, party)
+
+    @override
+    async def change_secret(self, party_id: PartyId, secret_sha256: bytes) -> bool:
+        async with acquired(self._pool) as connection:
+            with translated():
+                changed = await connection.fetchval(
+                    "UPDATE bowei.party SET secret_sha256 = $2 WHERE party_id = $1 RETURNING true",
+                    party_id,
+                    secret_sha256,
+                    timeout=_TIMEOUT_S,
+                )
+        return bool(changed)
 
     @override
     async def offer_code(self, code_sha256: bytes, valid: timedelta) -> bool:

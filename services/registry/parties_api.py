@@ -109,8 +109,7 @@ async def get_party(party_id: PartyIdPath, wired: Wired, asking: Asking) -> View
 @router.put("/parties/{party_id}", operation_id="put_party", responses={201: {"description": "Registered"}})
 async def put_party(party_id: PartyIdPath, sent: PartyIn, wired: Wired, response: Response) -> View:
     """Register a party, or change it. A new one's `secret` is in the answer that made it, and never again."""
-    secret = None if await wired.parties.find(PartyId(party_id)) else made_key(party_id)
-    party = sent.party(party_id)
+    secret, party = made_key(party_id), sent.party(party_id)
     fresh = await wired.parties.put(_with_secret(party, secret))
     response.status_code = 201 if fresh else 200
     _log.info("party_registered", extra={"party_id": party_id, "role": party.role})
@@ -122,7 +121,7 @@ async def make_party_secret(party_id: PartyIdPath, wired: Wired, asking: Asking)
     """Make a party a new secret, shown once; the one before ends at once, and its tokens within ten minutes."""
     asking.check_party(party_id)
     party, secret = await _known(wired, party_id), made_key(party_id)
-    await wired.parties.put(_with_secret(party, secret))
+    await wired.parties.change_secret(party.party_id, key_sha256_of(secret))
     _log.info("party_secret_made", extra={"party_id": party_id})
     return party_view(party, secret)
 
@@ -202,8 +201,8 @@ async def _known(wired: Wired, party_id: str) -> Party:
     return party
 
 
-def _with_secret(party: Party, secret: str | None) -> Party:
-    return replace(party, secret_sha256=None if secret is None else key_sha256_of(secret))
+def _with_secret(party: Party, secret: str) -> Party:
+    return replace(party, secret_sha256=key_sha256_of(secret))
 
 
 def _credentials(authorization: str | None, form: str) -> tuple[str, str]:

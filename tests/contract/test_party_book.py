@@ -39,16 +39,21 @@ async def test_a_party_comes_back_as_it_was_put(stores: Stores) -> None:
     assert list(await stores.parties.parties()) == [MALL, OFFICE]
 
 
-async def test_a_secret_stays_until_there_is_another(stores: Stores) -> None:
-    """Who changes a party's name locks nobody out."""
-    await stores.parties.put(MALL)
+async def test_a_secret_stays_until_it_is_changed_by_name(stores: Stores) -> None:
+    """Who changes a party's name, or registers it twice at once, locks nobody out."""
+    secrets = [bytes([number]) * 32 for number in range(4)]
+    fresh = await asyncio.gather(*(stores.parties.put(replace(MALL, secret_sha256=one)) for one in secrets))
+    first = secrets[fresh.index(True)]
+    assert sorted(fresh) == [False, False, False, True]
     await stores.parties.put(replace(MALL, name=Name("新", "New"), lots=frozenset(), secret_sha256=None))
-    changed = await stores.parties.find(MALL.party_id)
-    assert changed == replace(MALL, name=Name("新", "New"), lots=frozenset())
-    await stores.parties.put(replace(MALL, secret_sha256=b"\x03" * 32))
+    assert await stores.parties.find(MALL.party_id) == replace(
+        MALL, name=Name("新", "New"), lots=frozenset(), secret_sha256=first
+    )
+    assert await stores.parties.change_secret(MALL.party_id, b"\x09" * 32)
     found = await stores.parties.find(MALL.party_id)
     assert found is not None
-    assert found.secret_sha256 == b"\x03" * 32
+    assert found.secret_sha256 == b"\x09" * 32
+    assert not await stores.parties.change_secret(OFFICE.party_id, b"\x09" * 32)
 
 
 async def test_a_code_makes_one_administrator_and_is_over(stores: Stores) -> None:

@@ -30,9 +30,17 @@ class InMemoryPartyBook(PartyBook):
     @override
     async def put(self, party: Party) -> bool:
         known = self._records.parties.get(party.party_id)
-        secret = party.secret_sha256 or (known.secret_sha256 if known else None)
+        secret = (known.secret_sha256 if known else None) or party.secret_sha256
         self._records.parties[party.party_id] = dataclasses.replace(party, secret_sha256=secret)
         return known is None
+
+    @override
+    async def change_secret(self, party_id: PartyId, secret_sha256: bytes) -> bool:
+        known = self._records.parties.get(party_id)
+        if known is None:
+            return False
+        self._records.parties[party_id] = dataclasses.replace(known, secret_sha256=secret_sha256)
+        return True
 
     @override
     async def offer_code(self, code_sha256: bytes, valid: timedelta) -> bool:
