@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bowei.observability.environment import Environment, WrongEnvironment
 from services.registry.token_keys import TokenKeys, WrongKeys
 from services.registry.tokens import AUDIENCE, Provider
 
 _TOKEN_SHORTEST = 16
+_THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,14 @@ def _provider(environment: Environment) -> Provider | None:
     issuer = environment.find_text("BOWEI_OPENID_ISSUER")
     if issuer is None:
         return None
+    jwks_url = environment.url("BOWEI_OPENID_JWKS_URL", schemes=frozenset({"https", "http"}))
+    address = urlsplit(jwks_url)
+    if address.scheme == "http" and address.hostname not in _THIS_MACHINE:
+        # Whoever stands on the way could hand out keys of their own.
+        raise WrongEnvironment("BOWEI_OPENID_JWKS_URL is not an address that starts with https://.")
     return Provider(
         issuer=issuer,
-        jwks_url=environment.url("BOWEI_OPENID_JWKS_URL", schemes=frozenset({"https", "http"})),
+        jwks_url=jwks_url,
         audience=environment.text("BOWEI_OPENID_AUDIENCE", AUDIENCE),
         party_claim=environment.text("BOWEI_OPENID_PARTY_CLAIM", "bowei_party"),
     )

@@ -153,6 +153,15 @@ async def test_a_key_of_another_kind_is_no_city_brain_key() -> None:
             "BOWEI_OPENID_JWKS_URL",
             id="a provider without keys",
         ),
+        pytest.param(
+            {
+                "BOWEI_DATABASE_URL": DATABASE,
+                "BOWEI_OPENID_ISSUER": "https://id.example",
+                "BOWEI_OPENID_JWKS_URL": "http://id.example/jwks",
+            },
+            "BOWEI_OPENID_JWKS_URL",
+            id="a provider's keys without TLS",
+        ),
         pytest.param({"BOWEI_DATABASE_URL": DATABASE, "BOWEI_ADMIN_TOKEN": "short"}, "BOWEI_ADMIN_TOKEN", id="short"),
         pytest.param(
             {"BOWEI_DATABASE_URL": "mysql://bowei:hunter2@db", "BOWEI_ADMIN_TOKEN": TOKEN},
