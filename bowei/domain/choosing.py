@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from bowei.domain.agreements import AgreementId
 from bowei.domain.forecasting import UNKNOWN_LOT, Foreseen
 from bowei.domain.lots import Entrance, LotId, SpaceClass, Standing
+from bowei.domain.made_often import made_often
 from bowei.domain.observations import Bound
 from bowei.domain.offering import NOTHING_PROMISED, LotPromise, Report
 from bowei.domain.places import Point, distance_m
@@ -64,6 +65,7 @@ class Approach(NamedTuple):
     """Who found the drive, and over which roads."""
 
 
+@made_often
 @dataclass(frozen=True, slots=True)
 class LotNow:
     """What is known of one lot now; `report` is None where it never reported."""

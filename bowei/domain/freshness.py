@@ -10,6 +10,7 @@ from enum import StrEnum
 FRESH_GAPS, AGEING_GAPS, STALE_GAPS = 1, 3, 6
 FRESH_FLOOR, AGEING_FLOOR, STALE_FLOOR = timedelta(seconds=60), timedelta(seconds=180), timedelta(seconds=600)
 
+_ENDS = ((FRESH_GAPS, FRESH_FLOOR), (AGEING_GAPS, AGEING_FLOOR), (STALE_GAPS, STALE_FLOOR))
 _GAP_WEIGHT = 0.2
 _LONGEST_GAP = timedelta(hours=6)
 
@@ -36,12 +37,11 @@ def freshness(age: timedelta, usual_gap: timedelta) -> Freshness:
 
 def turns_at(age: timedelta, usual_gap: timedelta) -> timedelta | None:
     """Give the age up to which what `freshness` says of this one holds; None where nothing worse follows."""
-    ends = (
-        max(FRESH_GAPS * usual_gap, FRESH_FLOOR),
-        max(AGEING_GAPS * usual_gap, AGEING_FLOOR),
-        believed_for(usual_gap),
-    )
-    return next((end for end in ends if age <= end), None)
+    for gaps, floor in _ENDS:
+        end = max(gaps * usual_gap, floor)
+        if age <= end:
+            return end
+    return None
 
 
 def believed_for(usual_gap: timedelta) -> timedelta:

@@ -40,6 +40,8 @@ _MOST_PER_PIPELINE = 500
 _Decoded = TypeVar("_Decoded")
 _Shown = TypeVar("_Shown", bound=Report | LotPromise)
 _Item = TypeVar("_Item")
+_REPORTS, _PROMISES = msgspec.json.Decoder(Report), msgspec.json.Decoder(LotPromise)
+"""Kept, because values are read by the thousand."""
 _SET_IF_SAME = (resources.files("bowei.livestate") / "scripts" / "set_if_same.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER = (resources.files("bowei.livestate") / "scripts" / "set_if_newer.lua").read_text(encoding="utf-8")
 _SET_IF_NEWER_SHA = hashlib.sha1(_SET_IF_NEWER.encode(), usedforsecurity=False).hexdigest()
@@ -180,12 +182,13 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         for some in _chunks(lot_ids):
             both = [key for lot_id in some for key in (keys.seen(lot_id), keys.promised(lot_id))]
             values = chain.from_iterable(await self._send([("MGET", *together) for together in self._together(both)]))
-            for lot_id, seen, promised in zip(some, values, values, strict=True):
-                if seen is not None or promised is not None:
-                    found[lot_id] = LotNow(
-                        None if seen is None else _body_of(seen, Report),
-                        NOTHING_PROMISED if promised is None else _body_of(promised, LotPromise),
-                    )
+            with _readable():
+                for lot_id, seen, promised in zip(some, values, values, strict=True):
+                    if seen is not None or promised is not None:
+                        found[lot_id] = LotNow(
+                            None if seen is None else _REPORTS.decode(_body_of(seen)),
+                            NOTHING_PROMISED if promised is None else _PROMISES.decode(_body_of(promised)),
+                        )
         return found
 
     @override
@@ -314,8 +317,8 @@ def _value(order: str, body: object) -> bytes:
     return order.encode() + b" " + msgspec.json.encode(body)
 
 
-def _body_of(value: str, kind: type[_Decoded]) -> _Decoded:
-    return _decode(value.partition(" ")[2], kind)
+def _body_of(value: str) -> str:
+    return value.partition(" ")[2]
 
 
 def _raise_first(answers: Iterable[object]) -> None:
@@ -348,8 +351,14 @@ def _encode(value: object) -> str:
 
 
 def _decode(text: str, kind: type[_Decoded]) -> _Decoded:
-    try:
+    with _readable():
         return msgspec.json.decode(text, type=kind)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except msgspec.MsgspecError as error:
         # Another release wrote it, or another program: it says nothing to this one.
         raise LiveStateAway("unreadable") from error

@@ -50,6 +50,8 @@ class _Band(NamedTuple):
     leave_share: float
 
 
+_COUNTLESS = frozenset({LotState.OUT_OF_ORDER, LotState.UNKNOWN})
+"""What a lot says of itself by which its counts mean nothing."""
 _SAID_BY_BOUND = frozenset({Dirt.AT_LEAST, Dirt.AT_MOST})
 
 _BANDS = (
@@ -108,19 +110,22 @@ def describe_lot(
     """Say what is known of a lot at `now`; `agreements` are those that lend its spaces, `previous` its last level."""
     promise = lot_now.promise
     report = None if lot_now.report is None else lot_now.report.within(lot.capacity)
-    counted = report if report is not None and _counts(report, now) else None
+    fresh = Freshness.EXPIRED if report is None else report.freshness_at(now)
+    # What is believed at all is believed until it has expired.
+    believed = report if fresh is not Freshness.EXPIRED else None
+    heard = believed if believed is not None and believed.doubt is None else None
+    counted = heard if heard is not None and heard.state not in _COUNTLESS else None
     bound = Bound.EXACT if counted is None else counted.bound
     free = None if counted is None else counted.countable
     sharing = tuple(row for agreement in agreements for row in _share(lot, agreement, counted, promise, now))
-    heard = report is not None and report.believed_at(now) and report.doubt is None
-    state = report.state if report is not None and heard else LotState.UNKNOWN
+    state = LotState.UNKNOWN if heard is None else heard.state
     capacity = lot.capacity if counted is None or counted.capacity is None else counted.capacity
     return LotStatus(
         lot=lot,
         state=state,
         level=_level(state, counted, capacity, previous),
-        freshness=Freshness.EXPIRED if report is None else report.freshness_at(now),
-        faults=_faults(report, now),
+        freshness=fresh,
+        faults=_faults(report, believed),
         capacity=capacity,
         held=promise.held,
         free=free,
@@ -138,18 +143,13 @@ def describe_lot(
 
 def next_level(previous: Level | None, free: int, capacity: int) -> Level:
     """Give the level of an open lot; leaving a fuller level takes more free spaces than entering it."""
-    fullest_before = next((place for place, band in enumerate(_BANDS) if band.level is previous), len(_BANDS))
-    for place, band in enumerate(_BANDS):
+    was_as_full = False
+    for band in _BANDS:
+        was_as_full = was_as_full or band.level is previous
         entered = free <= max(band.enter_at, band.enter_share * capacity)
-        stays = fullest_before <= place and free < max(band.leave_at, band.leave_share * capacity)
-        if entered or stays:
+        if entered or (was_as_full and free < max(band.leave_at, band.leave_share * capacity)):
             return band.level
     return Level.PLENTY
-
-
-def _counts(report: Report, now: datetime) -> bool:
-    silent = report.doubt is not None or report.state in (LotState.OUT_OF_ORDER, LotState.UNKNOWN)
-    return report.believed_at(now) and not silent
 
 
 def _uncounted(report: Report) -> bool:
@@ -198,14 +198,16 @@ def _bounded_level(free: int, bound: Bound, capacity: int) -> Level:
     return level if level is Level.PLENTY else Level.FEW
 
 
-def _faults(report: Report | None, now: datetime) -> tuple[Fault | Doubt | Dirt, ...]:
+def _faults(report: Report | None, believed: Report | None) -> tuple[Fault | Doubt | Dirt, ...]:
     """Name what is wrong with a lot's numbers, or was; what a bound says stands beside its number."""
     if report is None:
         return (Fault.NEVER_REPORTED,)
-    if not report.believed_at(now):
+    if believed is None:
         return (Fault.COMMS_LOST,)
     found: list[Fault | Doubt | Dirt] = [] if report.doubt is None else [report.doubt]
     if report.state is LotState.OUT_OF_ORDER:
         found.append(Fault.OUT_OF_ORDER)
-    dirt = report.dirt - _SAID_BY_BOUND
-    return (*found, *sorted(dirt if report.refused is None else dirt | {report.refused}))
+    if report.dirt or report.refused is not None:
+        dirt = report.dirt - _SAID_BY_BOUND
+        found += sorted(dirt if report.refused is None else dirt | {report.refused})
+    return tuple(found)

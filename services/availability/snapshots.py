@@ -2,8 +2,8 @@
 
 It is taken when the mirror changed and at a slow tick (reports age, agreements begin and end), never more often than
 the shortest gap and never for more than a share of the time, however much changes. Only what may show something else
-is drawn anew: lots of which there is news, whose report turned too old, or (at the tick) that share. Hysteresis lives
-here: each picture is drawn from the one before.
+is drawn anew: lots of which there is news and the gates that send cars there; at the tick also lots whose report turned
+too old or that share, and every gate. Hysteresis lives here: each picture is drawn from the one before.
 """
 
 import asyncio
@@ -74,11 +74,13 @@ class Snapshots:
         self._pace = pace or Pace()
         self._ways = WaysFromGates(travel_times)
         self._agreements: dict[LotId, list[Agreement]] = {}
+        self._gates_of: dict[LotId, set[HospitalId]] = {}
+        self._words: Mapping[HospitalId, GateWord] = {}
         self._latest: Snapshot | None = None
         self._loaded = False
         self._serial = -1
         self._turns: dict[LotId, datetime] = {}
-        self._shared_at_s = 0.0
+        self._ticked_at_s = 0.0
         self._taken_at_s = 0.0
         self._took_s = 0.0
         self._changed = asyncio.Event()
@@ -142,15 +144,20 @@ class Snapshots:
         began_s, busy_s = time.monotonic(), time.thread_time()
         since, self._serial = self._serial, self._mirror.serial
         before, directory, now = self._latest, self._mirror.directory, self._clock.now()
+        due_lots: Collection[LotId] = directory.lots
+        due_gates: Collection[HospitalId] = directory.hospitals
+        lots: Mapping[LotId, LotStatus] = {}
+        gates: Mapping[HospitalId, GateStatus] = {}
         if before is None or directory is not before.directory:
-            self._agreements = _by_lot(directory)
+            self._agreements, self._gates_of = _by_lot(directory), _gates_by_lot(directory)
             self._turns.clear()
-            drawn = self._draw(directory.lots, directory, before, now)
-            lots: Mapping[LotId, LotStatus] = drawn
         else:
-            drawn = self._draw(self._due_lots(since, directory, began_s, now), directory, before, now)
-            lots = {**before.lots, **drawn} if drawn else before.lots
-        gates = self._gates(directory, lots, before, now)
+            lots, gates = before.lots, before.gates
+            due_lots, due_gates = self._due_since(since, directory, began_s, now)
+        drawn = self._draw(due_lots, directory, before, now)
+        lots = {**lots, **drawn}
+        gates = {**gates, **self._gates(due_gates, directory, lots, before, now)}
+        self._words = self._mirror.gate_words
         after = _following(
             before,
             at=now,
@@ -169,15 +176,20 @@ class Snapshots:
             self.wake()
         return after
 
-    def _due_lots(self, since: int, directory: Directory, began_s: float, now: datetime) -> set[LotId]:
-        """Give the lots that may show something else than in the picture before."""
-        due = self._mirror.changed_since(since)
-        due.update(lot_id for lot_id, turns_at in self._turns.items() if turns_at < now)
-        if began_s - self._shared_at_s >= self._pace.tick_s:
-            # What they lend depends on the time of day.
-            self._shared_at_s = began_s
-            due.update(self._agreements)
-        return due & directory.lots.keys()
+    def _due_since(
+        self, serial: int, directory: Directory, began_s: float, now: datetime
+    ) -> tuple[set[LotId], Collection[HospitalId]]:
+        """Give the lots and the gates that may show something else than in the picture before."""
+        lots = self._mirror.changed_since(serial)
+        every_gate = self._mirror.gate_words is not self._words
+        if began_s - self._ticked_at_s >= self._pace.tick_s:
+            # Reports grow old; what is lent, and where the next car goes, depends on the time of day.
+            self._ticked_at_s, every_gate = began_s, True
+            lots.update(lot_id for lot_id, turns_at in self._turns.items() if turns_at < now)
+            lots.update(self._agreements)
+        lots &= directory.lots.keys()
+        gates = {gate for lot_id in lots for gate in self._gates_of.get(lot_id, ())}
+        return lots, directory.hospitals if every_gate else gates
 
     def _draw(
         self, lot_ids: Collection[LotId], directory: Directory, before: Snapshot | None, now: datetime
@@ -197,7 +209,12 @@ class Snapshots:
         return drawn
 
     def _gates(
-        self, directory: Directory, lots: Mapping[LotId, LotStatus], before: Snapshot | None, now: datetime
+        self,
+        hospital_ids: Collection[HospitalId],
+        directory: Directory,
+        lots: Mapping[LotId, LotStatus],
+        before: Snapshot | None,
+        now: datetime,
     ) -> dict[HospitalId, GateStatus]:
         seen = {} if before is None else before.gates
         return {
@@ -211,7 +228,8 @@ class Snapshots:
                 seen[hospital_id].state if hospital_id in seen else GateState.UNKNOWN,
                 now,
             )
-            for hospital_id, hospital in directory.hospitals.items()
+            for hospital_id in hospital_ids
+            for hospital in (directory.hospitals[hospital_id],)
         }
 
 
@@ -258,4 +276,14 @@ def _by_lot(directory: Directory) -> dict[LotId, list[Agreement]]:
     by_lot: dict[LotId, list[Agreement]] = {}
     for agreement in directory.agreements:
         by_lot.setdefault(agreement.lot_id, []).append(agreement)
+    return by_lot
+
+
+def _gates_by_lot(directory: Directory) -> dict[LotId, set[HospitalId]]:
+    """Give the gates that show something of each lot: it is their hospital's own, or they may send cars there."""
+    by_lot: dict[LotId, set[HospitalId]] = {}
+    for hospital in directory.hospitals.values():
+        by_lot.setdefault(hospital.lot_id, set()).add(hospital.hospital_id)
+        for lot in directory.lots_for(hospital.hospital_id):
+            by_lot.setdefault(lot.lot_id, set()).add(hospital.hospital_id)
     return by_lot
