@@ -25,7 +25,10 @@ doctor: $(VENV)/.run-ready ## Look at this machine: one line for each thing Bowe
 	@$(IN_VENV) -m services.local doctor $(ARGS)
 
 test: $(VENV)/.dev-ready ## Run every test this machine allows, on real servers. A part: make test ARGS="tests/unit"
-	@$(IN_VENV) -m pytest $(ARGS)
+	@$(IN_VENV) -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile $(ARGS)
+
+# Each process of the tests has servers of its own, and takes up to 1 GB.
+JOBS ?= logical
 
 check: $(VENV)/.dev-ready ## Check format, lint, types, the architecture's arrows and spelling.
 	@$(IN_VENV) -m ruff format --check --quiet .
