@@ -80,11 +80,24 @@ class InMemoryLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSt
     @override
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
         self._there()
-        for lot_id, promise in promises.items():
-            shown = self._promises.get(lot_id)
-            if shown is None or promise.version > shown.version:
-                self._promises[lot_id] = promise
+        self._replace_promises(promises)
         self._tell(Change(lots=frozenset(promises)))
+
+    @override
+    async def show_promises_again(self, promises: Mapping[LotId, LotPromise]) -> None:
+        self._there()
+        if self._replace_promises(promises):
+            self._tell(Change(lots=frozenset(promises)))
+
+    def _replace_promises(self, promises: Mapping[LotId, LotPromise]) -> bool:
+        """Take those that are newer; say whether any was."""
+        newer = {
+            lot_id: promise
+            for lot_id, promise in promises.items()
+            if (shown := self._promises.get(lot_id)) is None or promise.version > shown.version
+        }
+        self._promises.update(newer)
+        return bool(newer)
 
     @override
     async def promises_copied(self, ledger: str) -> bool:

@@ -50,6 +50,8 @@ class LiveMirror:
         self._lots: dict[LotId, LotNow] = {}
         self._foreseen: Mapping[LotId, Foreseen] = {}
         self._changed_at: dict[LotId, int] = {}
+        self._heard_of: set[LotId] = set()
+        """Of which there was news since the last look for lost news."""
         self._serial = 0
         self._changed = asyncio.Event()
         self._gate_words: Mapping[HospitalId, GateWord] = {}
@@ -152,6 +154,7 @@ class LiveMirror:
             # Some at a time, so that no news waits until a whole city is read.
             some = unread[: _READ_AGAIN_AT_ONCE if change.lots else _READ_AGAIN_IN_QUIET]
             unread = unread[len(some) :]
+            self._heard_of |= change.lots
             if change.lots or some:
                 self._take(await self._live_state.lots(change.lots.union(some)))
             if change.foreseen:
@@ -162,14 +165,19 @@ class LiveMirror:
                 self._current_until = time.monotonic()
 
     async def _look_for_lost_news(self) -> list[LotId]:
-        """Read the directory again, and all where it is another; else give the lots that are to be read again."""
+        """Read the directory again, and all where it is another; else give the lots that are to be read again.
+
+        Not those of which there was news since the last look: they were read then, and in a busy city that is all of
+        them. What was lost of such a lot after that, the next look finds.
+        """
+        heard_of, self._heard_of = self._heard_of, set()
         directory = await self._live_state.directory()
         if directory is None or directory != self._directory:
             await self._read_whole()
             return []
         await self._read_roads()
         await self._read_gate_words()
-        return list(directory.lots)
+        return [lot_id for lot_id in directory.lots if lot_id not in heard_of]
 
     async def _read_whole(self) -> None:
         directory = await self._live_state.directory()

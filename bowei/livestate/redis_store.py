@@ -117,6 +117,10 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         await self._show(promises, keys.promised, _promise_value)
 
     @override
+    async def show_promises_again(self, promises: Mapping[LotId, LotPromise]) -> None:
+        await self._show(promises, keys.promised, _promise_value, tell_always=False)
+
+    @override
     async def promises_copied(self, ledger: str) -> bool:
         return await self._has_mark(keys.COPIED_PROMISED, ledger)
 
@@ -230,8 +234,9 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
         value_of: Callable[[_Shown], bytes],
         *,
         lifetime: timedelta | None = None,
+        tell_always: bool = True,
     ) -> None:
-        """Set each lot's value unless there is a newer one, and tell of its lot."""
+        """Set each lot's value unless there is a newer one, and tell of its lot; or else only where one was set."""
         lifetime_ms = 0 if lifetime is None else lifetime // timedelta(milliseconds=1)
         for some in _chunks(shown):
             arguments: list[Command] = []
@@ -239,12 +244,12 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
                 named = [key_of(lot_id) for lot_id in lots]
                 values = [value_of(shown[lot_id]) for lot_id in lots]
                 arguments.append((len(named), *named, lifetime_ms, *values))
-            await self._send_if_newer(arguments, _news_of(some))
+            await self._send_if_newer(arguments, _news_of(some), tell_always=tell_always)
 
-    async def _send_if_newer(self, arguments: Sequence[Command], news: str) -> None:
+    async def _send_if_newer(self, arguments: Sequence[Command], news: str, *, tell_always: bool) -> None:
         commands: list[Command] = [("EVALSHA", _SET_IF_NEWER_SHA, *some) for some in arguments]
         # In one go where nothing has to be sent again, else the news would be told twice.
-        along = self._script_known and self._servers.in_order
+        along = tell_always and self._script_known and self._servers.in_order
         if along:
             commands.append(("PUBLISH", keys.CHANGES, news))
         with _translated():
@@ -255,9 +260,10 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
             _raise_first(answer for answer in answers if not isinstance(answer, NoScriptError))
             if unknown:
                 # A server that was restarted or promoted; it keeps the script from now on.
-                _raise_first(await self._servers.send([("EVAL", _SET_IF_NEWER, *some) for some in unknown]))
+                answers = await self._servers.send([("EVAL", _SET_IF_NEWER, *some) for some in unknown])
+                _raise_first(answers)
         self._script_known = not unknown
-        if unknown or not along:
+        if unknown or (not along and (tell_always or any(answers))):
             await self._publish(news)
 
     def _together(self, named: Sequence[_Item]) -> Iterator[Sequence[_Item]]:

@@ -42,7 +42,11 @@ class ShowsPromises(Protocol):
     """
 
     async def show_promises(self, promises: Mapping[LotId, LotPromise]) -> None:
-        """Show promises that are newer than what is shown, and tell readers."""
+        """Show promises that are newer than what is shown, and tell readers of all."""
+        ...
+
+    async def show_promises_again(self, promises: Mapping[LotId, LotPromise]) -> None:
+        """Show again what should be shown already, and tell readers of it only where something else was shown."""
         ...
 
     async def promises_copied(self, ledger: str) -> bool:

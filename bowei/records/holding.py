@@ -222,6 +222,10 @@ class HoldBook(Protocol):
         """Give the promises changed since `cursor` (None: all of them)."""
         ...
 
+    async def ever_promised(self) -> Mapping[LotId, LotPromise]:
+        """Give what is promised on lots that were ever promised anything on: of a large city those are few."""
+        ...
+
     async def broken_promises(self) -> Sequence[tuple[str, str]]:
         """List (kind, subject) of every promise that the ledger shows to be broken: empty, always."""
         ...

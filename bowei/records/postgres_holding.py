@@ -1,7 +1,7 @@
 """The ledger in Postgres: batches of requests, one call of `bowei.place` each, one commit (migrations/0002)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -280,11 +280,12 @@ class PostgresHoldBook(HoldBook):
                 rows = await connection.fetch(
                     "SELECT * FROM bowei.promised_since($1::bigint::text::xid8)", cursor, timeout=_COMMIT_TIMEOUT_S
                 )
-        promises: dict[LotId, LotPromise] = {}
-        for first in range(0, len(rows), _READ_AT_ONCE):
-            promises |= {LotId(row["lot_id"]): _promise(row) for row in rows[first : first + _READ_AT_ONCE]}
-            await asyncio.sleep(0)  # let drivers be answered between: all of a large city take a third of a second
-        return PromiseChanges(promises, int(horizon))
+        return PromiseChanges(await _promises(rows), int(horizon))
+
+    @override
+    async def ever_promised(self) -> Mapping[LotId, LotPromise]:
+        # The first version is that of a lot on which nothing happened yet.
+        return await _promises(await self._fetch("SELECT * FROM bowei.promised_since(NULL) WHERE version > 1"))
 
     @override
     async def broken_promises(self) -> Sequence[tuple[str, str]]:
@@ -314,6 +315,14 @@ class PostgresHoldBook(HoldBook):
         async with borrow() if borrow else acquired(self._pool) as connection:
             with translated():
                 return await connection.fetch(statement, *arguments, timeout=_COMMIT_TIMEOUT_S)
+
+
+async def _promises(rows: Sequence[asyncpg.Record]) -> dict[LotId, LotPromise]:
+    promises: dict[LotId, LotPromise] = {}
+    for first in range(0, len(rows), _READ_AT_ONCE):
+        promises |= {LotId(row["lot_id"]): _promise(row) for row in rows[first : first + _READ_AT_ONCE]}
+        await asyncio.sleep(0)  # let drivers be answered between: all of a large city take a third of a second
+    return promises
 
 
 def _as_arrays(

@@ -1,5 +1,6 @@
 """Where the city looks and a person's word is taken, in Postgres (migrations/0007)."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -61,7 +62,8 @@ class PostgresQualityDesk(QualityDesk):
                     )
         return CityQuality(
             at=at,
-            lots=[_lot(row) for row in lots],
+            # Beside the answers: of a large city it takes some tenths of a second.
+            lots=await asyncio.to_thread(lambda: [_lot(row) for row in lots]),
             trusts={key_of(row): trust_of(row) for row in trusts},
             links=[_link(row) for row in links],
             strangers=[_stranger(row) for row in strangers],

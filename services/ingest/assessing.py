@@ -5,6 +5,7 @@ longest waiting first. What a look finds is in the record when it ends; what fol
 in the registry, is then shown. It holds an advisory lock, so there is one.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -15,6 +16,7 @@ from bowei.domain.lots import LotId, SourceId
 from bowei.domain.trust import GRAVE, SURE, Heard, Trust, TrustRules, finding_doubt, next_trust
 from bowei.records.leading import HandsOutLead, Leads
 from bowei.records.quality import Assessment, QualityBook, QualityDesk, Watched
+from bowei.records.summing_up import sum_up
 from services.ingest.leading import whenever_leading
 from services.ingest.noting import TellsDoubts
 from services.ingest.quality_measures import QualityMeasures
@@ -23,8 +25,8 @@ LOOK_EVERY = timedelta(minutes=1)
 ASSESS_EVERY = timedelta(hours=1)
 LOTS_AT_ONCE = 25
 """In one reading: their weeks are some 17,000 hours, which are assessed in a few hundredths of a second."""
-_ROUNDS_MOST = 40
-"""Of one look: 1,000 lots a minute; a city of 10,000 takes ten."""
+_ROUNDS_MOST = 2
+"""Before a pause: 50 lots each two seconds, and reports are answered between. A city of 10,000 takes seven minutes."""
 _FORGOTTEN_MOST = 1_000
 _TICK_S = 2.0
 
@@ -60,12 +62,14 @@ class Assessor:
         rules: TrustRules,
         show_all: Callable[[], None],
         keep_days: int = 400,
+        tick_s: float = _TICK_S,
     ) -> None:
         """`show_all` has every report shown again: what the assessor before may have left untold.
 
         `keep_days`: how long what changed by a rule is kept.
         """
         self._keep_days = keep_days
+        self._tick_s = tick_s
         self._leadership = leadership
         self._quality = quality
         self._doubts = doubts
@@ -75,6 +79,8 @@ class Assessor:
         self._show_all = show_all
         self._told: dict[LotId, str] = {}
         self._looked_at: datetime | None = None
+        self._heard: dict[SourceId, tuple[int, int]] = {}
+        self._more_due = False
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -90,38 +96,47 @@ class Assessor:
     async def _lead(self, leading: Leads) -> None:
         self._told = await self._doubted()
         self._show_all()
-        self._looked_at = None
+        self._looked_at, self._heard, self._more_due = None, {}, False
         while not leading.lost():
             now = self._clock.now()
             if self._looked_at is None or not timedelta(0) <= now - self._looked_at < LOOK_EVERY:
                 self._looked_at = now
                 await self.look()
+            elif self._more_due:
+                await self._look_at_lots()
             await self.tell()
-            await leading.wait(_TICK_S)
+            await leading.wait(self._tick_s)
 
     async def look(self) -> None:
-        """Look once: at links, at lots whose time has come, and at the sources that were heard.
+        """Look once: at links, at some lots whose time has come, and at the sources that were heard.
 
         Raises:
             StoreFailure: what was not looked at is still due.
         """
         await self._quality.watch_links()
-        heard: dict[SourceId, tuple[int, int]] = {}
-        for _ in range(_ROUNDS_MOST):
-            lot_ids = await self._quality.due(every=ASSESS_EVERY, most=LOTS_AT_ONCE)
-            if not lot_ids:
-                break
-            watched = await self._quality.watch(lot_ids)
-            now = self._clock.now()
-            found = [assess(lot_id, one, now, self._rules) for lot_id, one in watched.items()]
-            await self._quality.assess(found)
-            for one in watched.values():
-                for source_id, (good, bad) in one.heard.items():
-                    before = heard.get(source_id, (0, 0))
-                    heard[source_id] = (before[0] + good, before[1] + bad)
+        await self._look_at_lots()
+        heard, self._heard = self._heard, {}
         await self._judge_sources(heard)
         await self._quality.forget(days=self._keep_days, most=_FORGOTTEN_MOST)
-        self._measures.show(await self._quality.city())
+        city = await self._quality.city()
+        self._measures.show(city.at, await asyncio.to_thread(sum_up, city))
+
+    async def _look_at_lots(self) -> None:
+        for _ in range(_ROUNDS_MOST):
+            lot_ids = await self._quality.due(every=ASSESS_EVERY, most=LOTS_AT_ONCE)
+            self._more_due = bool(lot_ids)
+            if not lot_ids:
+                return
+            watched = await self._quality.watch(lot_ids)
+            await self._quality.assess(await asyncio.to_thread(self._assess_all, watched))
+            for one in watched.values():
+                for source_id, (good, bad) in one.heard.items():
+                    before = self._heard.get(source_id, (0, 0))
+                    self._heard[source_id] = (before[0] + good, before[1] + bad)
+
+    def _assess_all(self, watched: Mapping[LotId, Watched]) -> list[Assessment]:
+        now = self._clock.now()
+        return [assess(lot_id, one, now, self._rules) for lot_id, one in watched.items()]
 
     async def tell(self) -> None:
         """Show every doubt that changed since it was told last, whoever changed it."""

@@ -1,14 +1,14 @@
 """What is measured of quality, by the one process that assesses."""
 
 import math
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from bowei.domain.dirt import Dirt
 from bowei.domain.freshness import Freshness
 from bowei.domain.trust import DOUBTS, TrustState
-from bowei.records.quality import CityQuality
-from bowei.records.summing_up import sum_up
+from bowei.records.summing_up import Summary
 
 _DOUBTS = (*DOUBTS.values(), Dirt.COMMS_LOST.value, TrustState.PROBATION.value, TrustState.SUSPENDED.value)
 
@@ -50,10 +50,9 @@ class QualityMeasures:
         )
         self.stopped()
 
-    def show(self, city: CityQuality) -> None:
+    def show(self, at: datetime, found: Summary) -> None:
         """Show how everything stands."""
-        found = sum_up(city)
-        self._assessed_at.set(city.at.timestamp())
+        self._assessed_at.set(at.timestamp())
         self._lots.labels("registered").set(found.registered)
         self._lots.labels("reporting").set(found.reporting)
         for fresh in Freshness:

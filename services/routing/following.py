@@ -111,12 +111,13 @@ class Follower:
             _log.info("ledger_copied", extra={"lots": len(changes.promises)})
             return
         everything = time.monotonic() - self._all_shown_at >= _SHOW_ALL_EVERY_S
-        changes = await self._book.promised(None if everything else self._cursor)
+        if everything:
+            await self._live.show_promises_again(await self._book.ever_promised())
+            self._all_shown_at = time.monotonic()
+        changes = await self._book.promised(self._cursor)
         if changes.promises:
             await self._live.show_promises(changes.promises)
         self._cursor = changes.cursor
-        if everything:
-            self._all_shown_at = time.monotonic()
         if await self._register.directory_version() != self._directory_version:
             directory = await self._register.directory()
             await self._live.show_directory(directory)

@@ -71,6 +71,10 @@ class LiveStateAsUsers(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveSta
         await self.routing.show_promises(promises)
 
     @override
+    async def show_promises_again(self, promises: Mapping[LotId, LotPromise]) -> None:
+        await self.routing.show_promises_again(promises)
+
+    @override
     async def promises_copied(self, ledger: str) -> bool:
         return await self.routing.promises_copied(ledger)
 

@@ -299,6 +299,18 @@ async def test_a_follower_is_given_every_lot_of_a_city(block: Block) -> None:
     assert set((await block.book.promised(None)).promises) == many | {"mall", "office", "own"}
 
 
+async def test_lots_that_were_ever_promised_on_are_known_from_those_that_were_not(block: Block) -> None:
+    """As they are now, also where what was held has ended."""
+    await block.register.put_lots([a_lot(LotId("elsewhere"), 10)])
+    assert await block.book.ever_promised() == {}
+    await block.ask("ann")
+    assert (await block.book.ever_promised())[MALL].held == 1
+    await block.release("ann")
+    ever = await block.book.ever_promised()
+    assert ever == {MALL: (await block.book.promised(None)).promises[MALL]}
+    assert ever[MALL].held == 0
+
+
 async def test_a_sweep_does_what_is_due_on_lots_that_nobody_asks_about(block: Block) -> None:
     """Shows that the sweep counts what it ended, and finds nothing the second time."""
     await block.ask("ann")

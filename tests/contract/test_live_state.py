@@ -258,6 +258,24 @@ async def test_readers_hear_of_every_change(room: Room) -> None:
         assert await next_news(news) == Change(lots=frozenset({OFFICE}))
 
 
+async def test_what_is_shown_again_is_told_only_where_it_was_not_shown(room: Room) -> None:
+    """Readers of a large city need not read it whole because somebody made sure; what was lost, or older, is told."""
+    await room.live_state.show_promises({MALL: FULL_PROMISE, OFFICE: FULL_PROMISE})
+    async with room.live_state.changes() as news, asyncio.timeout(10):
+        await room.live_state.show_promises_again({MALL: FULL_PROMISE, OFFICE: FULL_PROMISE})
+        await room.live_state.show_promises_again({MALL: LotPromise(version=FULL_PROMISE.version - 1)})
+        await room.live_state.show_reports({OFFICE: FULL_REPORT})
+        assert await next_news(news) == Change(lots=frozenset({OFFICE}))
+        newer = LotPromise(held=1, version=FULL_PROMISE.version + 1)
+        await room.live_state.show_promises_again({MALL: newer})
+        assert await next_news(news) == Change(lots=frozenset({MALL}))
+    assert await room.now() == LotNow(None, newer)
+    await room.flush()
+    async with room.live_state.changes() as news, asyncio.timeout(10):
+        await room.live_state.show_promises_again({MALL: FULL_PROMISE})
+        assert await next_news(news) == Change(lots=frozenset({MALL}))
+
+
 async def test_news_is_heard_in_the_order_told_and_none_from_before(room: Room) -> None:
     """Also where nobody waits between two, and where something was told just before somebody began to listen."""
     told = [LotId(f"lot-{number}") for number in range(50)]

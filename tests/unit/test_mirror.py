@@ -261,6 +261,24 @@ async def test_news_that_was_lost_is_made_up_for_whether_others_report_or_not(bu
             await asyncio.wait({task}, timeout=0.2)
 
 
+async def test_news_that_was_lost_just_after_other_news_of_the_lot_is_made_up_for() -> None:
+    """A look passes over what was heard of since the one before, but the next one does not."""
+    copied = Copied()
+    copied.mirror = LiveMirror(copied.live_state, read_again_every_s=0.05)
+    await copied.fill()
+    task = asyncio.create_task(copied.mirror.run())
+    try:
+        assert await copied.mirror.wait_loaded(5)
+        await copied.live_state.show_reports({MALL: report(8, 50)})
+        await until(lambda: copied.free() == 8)
+        copied.live_state._reports[MALL] = report(7, 60)  # and nobody is told
+        await until(lambda: copied.free() == 7)
+    finally:
+        while not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.2)
+
+
 class ALargeCity(InMemoryLiveState):
     """A live state that answers nobody who asks for more than 5,000 lots at once, when it is told so."""
 

@@ -2,14 +2,14 @@
 
 import dataclasses
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from typing_extensions import override
 
 from bowei.domain.holds import Hold, HoldState
 from bowei.domain.lots import DriverId, LotId
-from bowei.domain.offering import NO_POOL, offered, pool_key
+from bowei.domain.offering import NO_POOL, LotPromise, offered, pool_key
 from bowei.records.holding import (
     Candidate,
     Decision,
@@ -322,6 +322,11 @@ class InMemoryHoldBook(HoldBook):
         world = self._records
         changed = [lot_id for lot_id, version in world.promise_versions.items() if version > (cursor or 0)]
         return PromiseChanges({lot_id: world.promise(lot_id) for lot_id in changed}, world.last_promise_version)
+
+    @override
+    async def ever_promised(self) -> Mapping[LotId, LotPromise]:
+        promised = {kept.hold.lot_id for kept in self._records.every_hold()}
+        return {lot_id: self._records.promise(lot_id) for lot_id in promised}
 
     @override
     async def broken_promises(self) -> Sequence[tuple[str, str]]:
