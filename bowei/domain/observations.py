@@ -118,5 +118,6 @@ class Passage:
     kind: PassageKind
     passed_at: datetime
     source_id: SourceId
-    plate_hash: bytes | None = field(default=None, repr=False)
+    plate_hashes: tuple[bytes, ...] = field(default=(), repr=False)
+    """By each key that is in use; whichever a hold was made with names it."""
     shared: bool = False

@@ -3,8 +3,25 @@
 import hashlib
 import hmac
 import unicodedata
+from dataclasses import dataclass, field
 
 HASH_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PlateKeys:
+    """The key that plates are hashed with, and the one before it for as long as hashes by that are kept."""
+
+    now: bytes = field(repr=False)
+    before: bytes | None = field(default=None, repr=False)
+
+    def hashes(self, plate: str) -> tuple[bytes, ...]:
+        """Hash a plate with each key, the newest first.
+
+        Raises:
+            ValueError: there is no letter or digit in it.
+        """
+        return tuple(plate_hash(plate, key) for key in (self.now, self.before) if key is not None)
 
 
 def plate_hash(plate: str, key: bytes) -> bytes:
@@ -21,11 +38,11 @@ def plate_hash(plate: str, key: bytes) -> bytes:
     return hmac.digest(key, written.encode(), hashlib.sha256)[:HASH_BYTES]
 
 
-def hash_if_read(plate: str | None, key: bytes | None) -> bytes | None:
-    """Hash a plate as a camera gives it; None without one, without a key, or for a dash where nothing was read."""
-    if plate is None or key is None:
-        return None
+def hashes_if_read(plate: str | None, keys: PlateKeys | None) -> tuple[bytes, ...]:
+    """Hash a plate as a camera gives it; nothing without one, without a key, or for a dash where nothing was read."""
+    if plate is None or keys is None:
+        return ()
     try:
-        return plate_hash(plate, key)
+        return keys.hashes(plate)
     except ValueError:
-        return None
+        return ()

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bowei.domain.plates import PlateKeys
+
 _LARGEST_SECRET_BYTES = 64 * 1024
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
@@ -127,10 +129,14 @@ class Environment:
             raise WrongEnvironment(f"BOWEI_REDIS_URL can't be used: {error}. Correct it.") from error
         return url
 
-    def plate_key(self) -> bytes | None:
-        """Give the key that plates are hashed with; None: plates are dropped."""
-        key = self.find_secret("BOWEI_PLATE_KEY")
-        return None if key is None else key.encode()
+    def plate_keys(self) -> PlateKeys | None:
+        """Give the key that plates are hashed with, and the one before it; None: plates are dropped."""
+        key, before = self.find_secret("BOWEI_PLATE_KEY"), self.find_secret("BOWEI_PLATE_KEY_BEFORE")
+        if before is not None and key is None:
+            raise WrongEnvironment("BOWEI_PLATE_KEY_BEFORE is set without BOWEI_PLATE_KEY. Set the new key too.")
+        if before is not None and key == before:
+            raise WrongEnvironment("BOWEI_PLATE_KEY_BEFORE is BOWEI_PLATE_KEY itself. Make a new key, or unset it.")
+        return None if key is None else PlateKeys(key.encode(), None if before is None else before.encode())
 
     def roads(self) -> Path | None:
         """Give the road file; None: drives are estimated by air."""

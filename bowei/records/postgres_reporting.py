@@ -87,13 +87,13 @@ class PostgresReportJournal(ReportJournal):
         async with acquired(self._pool) as connection:
             with translated():
                 row = await connection.fetchrow(
-                    "SELECT * FROM bowei.record_passage($1, $2, $3, $4, $5, $6, $7, $8)",
+                    "SELECT * FROM bowei.note_passage($1, $2, $3, $4, $5, $6, $7, $8)",
                     passage.lot_id,
                     passage.passage_id,
                     str(passage.kind),
                     passage.passed_at,
                     passage.source_id,
-                    passage.plate_hash,
+                    passage.plate_hashes,
                     moves_count,
                     passage.shared,
                     timeout=_TIMEOUT_S,

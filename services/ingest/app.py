@@ -209,7 +209,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             await live_state.ping()
             return None
 
-        intake = Intake(receiving, sources, clock, measures, settings.plate_key, counted_letters, notes)
+        intake = Intake(receiving, sources, clock, measures, settings.plate_keys, counted_letters, notes)
         feeds = pullings_of(settings.feeds, intake=intake, sources=sources, clock=clock, measures=measures.pulling)
         pulling = Pulling(Leadership(settings.database_url, PULLER), feeds, measures.pulling)
         parts = ListenerParts(intake, sources, spaces, clock, measures.mqtt, settings.replica)
@@ -219,7 +219,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
         yield Wiring(
             receiving=receiving,
             intake=intake,
-            uploads=Uploads(receiving, measures, settings.plate_key),
+            uploads=Uploads(receiving, measures, settings.plate_keys),
             copying=copying,
             letters=counted_letters,
             admission=measures.admission(Admission()),
@@ -237,7 +237,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             sources=sources,
             clock=clock,
             measures=measures,
-            plate_key=settings.plate_key,
+            plate_keys=settings.plate_keys,
             probes={"ledger": ask_ledger, "live_state": ask_live_state},
             webhooks=webhooks(settings.feeds, spaces, intake, sources),
         )

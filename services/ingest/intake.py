@@ -9,7 +9,7 @@ from bowei.domain.dirt import Dirt
 from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
-from bowei.domain.plates import hash_if_read
+from bowei.domain.plates import PlateKeys, hashes_if_read
 from services.ingest.letters import CountedLetters
 from services.ingest.measures import Measures, Way
 from services.ingest.noting import Notes
@@ -43,7 +43,7 @@ class Intake:
         sources: Sources,
         clock: Clock,
         measures: Measures,
-        plate_key: bytes | None,
+        plate_keys: PlateKeys | None,
         letters: CountedLetters | None = None,
         notes: Notes | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class Intake:
         self._sources = sources
         self._clock = clock
         self._measures = measures
-        self._plate_key = plate_key
+        self._plate_keys = plate_keys
         self._letters = letters
         self._notes = notes
 
@@ -183,7 +183,7 @@ class Intake:
             kind=reading.kind,
             passed_at=reading.passed_at,
             source_id=source_id,
-            plate_hash=hash_if_read(reading.plate, self._plate_key),
+            plate_hashes=hashes_if_read(reading.plate, self._plate_keys),
             shared=reading.shared,
         )
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from bowei.domain.plates import PlateKeys
 from bowei.domain.trust import TrustRules
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment, WrongEnvironment
@@ -28,8 +29,8 @@ class Settings:
     require_synchronous: bool
     """Refuse a Postgres that waits for no standby."""
     redis_url: str = field(repr=False)
-    plate_key: bytes | None = field(repr=False)
-    """Hashes plates, as routing does with the same key; without it plates are dropped."""
+    plate_keys: PlateKeys | None
+    """Hashes plates, as routing does with the same keys; without it plates are dropped."""
     citybrain: bool
     """Whether the City Brain's addresses exist."""
     sealings: Sealings = field(repr=False)
@@ -60,7 +61,7 @@ def settings_from(environment: Environment) -> Settings:
         database_url=environment.database_url(),
         require_synchronous=environment.require_synchronous(),
         redis_url=environment.redis_url(SCHEMES, check_address),
-        plate_key=environment.plate_key(),
+        plate_keys=environment.plate_keys(),
         citybrain=environment.flag("BOWEI_CITYBRAIN"),
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),

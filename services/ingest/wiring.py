@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from bowei.domain.clock import Clock
+from bowei.domain.plates import PlateKeys
 from bowei.observability.health import Probe
 from services.ingest.admitting import Admission
 from services.ingest.citybrain.uploading import Uploads
@@ -34,7 +35,7 @@ class Wiring:
     sources: Sources
     clock: Clock
     measures: Measures
-    plate_key: bytes | None = field(repr=False)
+    plate_keys: PlateKeys | None
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     """What runs beside the answers: copying, keeping, noting, assessing, pulling, listening to brokers."""
     probes: Mapping[str, Probe] = field(default_factory=dict)

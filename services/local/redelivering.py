@@ -69,7 +69,7 @@ async def redeliver_letters(
             journal, live_state, clock, measures, copy_again=lambda: missed.append(None), facts_of=facts.of
         )
         # No letters for the intake: a letter that can't be meant yet must not beget another.
-        intake = Intake(receiving, sources, clock, measures, settings.plate_key)
+        intake = Intake(receiving, sources, clock, measures, settings.plate_keys)
         return await Redelivering(letters, intake, sources, LETTER_READERS).run(
             source_id=source_id, reason=reason, dry_run=dry_run, shown=lambda: not missed
         )

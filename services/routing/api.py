@@ -12,7 +12,6 @@ from bowei.domain.announcing import within_a_day
 from bowei.domain.holds import HoldState
 from bowei.domain.lots import DriverId, HospitalId
 from bowei.domain.places import Point, to_wgs84
-from bowei.domain.plates import plate_hash
 from services.routing.diverting import Announced, Ask, Diversion
 from services.routing.drivers import TOKEN_LIFETIME
 from services.routing.params import ArrivalIn, DiversionId, DiversionIn, ExtensionIn, Identifier, PositionIn, RefusalIn
@@ -78,13 +77,12 @@ async def put_diversion(
 
 async def divert(diversion_id: str, body: DiversionIn, wired: Wiring, driver_id: DriverId) -> Diversion:
     """Do what a driver asks for."""
-    hashed = plate_hash(body.plate, wired.plate_key) if body.plate and wired.plate_key else None
     ask = Ask(
         diversion_id=diversion_id,
         hospital_id=HospitalId(body.hospital_id),
         need=body.need(),
         position=_point(body.position),
-        plate_hash=hashed,
+        plate_hashes=wired.plate_keys.hashes(body.plate) if body.plate and wired.plate_keys else (),
         announced=body.announce,
     )
     return await wired.diverting.divert(ask, driver_id)

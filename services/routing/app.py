@@ -260,7 +260,7 @@ async def _wire(stores: Stores, settings: Settings, stack: AsyncExitStack, measu
         diverting=diverting,
         tokens=DriverTokens(settings.driver_key),
         clock=clock,
-        plate_key=settings.plate_key,
+        plate_keys=settings.plate_keys,
         new_drivers=RateLimit(per_minute=settings.drivers_per_minute),
         requests_of_driver=RateLimit(per_minute=settings.requests_per_driver),
         streams=Streams(diverting, watching, measures, lambda diversion: written(diversion, clock.now())),

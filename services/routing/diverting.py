@@ -45,14 +45,28 @@ class Ask:
     hospital_id: HospitalId
     need: Need
     position: Point | None = None
-    plate_hash: bytes | None = None
+    plate_hashes: tuple[bytes, ...] = ()
+    """By the key of plates, and by the one before it."""
     announced: bool = False
     """The driver is on the way to the hospital and would rather go there, if it has room by then."""
 
     @property
+    def plate_hash(self) -> bytes | None:
+        """The plate as it is kept."""
+        return self.plate_hashes[0] if self.plate_hashes else None
+
+    @property
     def meaning_hash(self) -> bytes:
         """Hash what must be equal in a repeat. Where the driver is, and whether it is announced, may change."""
-        meaning = [self.hospital_id, self.need, (self.plate_hash or b"").hex()]
+        return self._meaning_with(self.plate_hash)
+
+    @property
+    def meaning_hash_before(self) -> bytes | None:
+        """Hash the same by the key of plates before, with which it may have been asked first; None: there is none."""
+        return self._meaning_with(self.plate_hashes[1]) if len(self.plate_hashes) > 1 else None
+
+    def _meaning_with(self, plate_hash: bytes | None) -> bytes:
+        meaning = [self.hospital_id, self.need, (plate_hash or b"").hex()]
         return hashlib.sha256(msgspec.json.encode(meaning)).digest()
 
 
@@ -183,17 +197,18 @@ class Diverting:
             chosen = candidates(ranked[best:])
             if best and not chosen:
                 break
-            decision = await self._book.place(
-                PlaceRequest(
-                    diversion_id=ask.diversion_id,
-                    driver_id=driver_id,
-                    request_hash=ask.meaning_hash,
-                    hospital_id=ask.hospital_id,
-                    candidates=as_candidates(chosen, ask.need, rules),
-                    answer=answer,
-                    plate_hash=ask.plate_hash,
-                )
+            request = PlaceRequest(
+                diversion_id=ask.diversion_id,
+                driver_id=driver_id,
+                request_hash=ask.meaning_hash,
+                hospital_id=ask.hospital_id,
+                candidates=as_candidates(chosen, ask.need, rules),
+                answer=answer,
+                plate_hash=ask.plate_hash,
             )
+            decision = await self._book.place(request)
+            if decision.outcome is Outcome.ID_REUSED and ask.meaning_hash_before is not None:
+                decision = await self._book.place(replace(request, request_hash=ask.meaning_hash_before))
             if decision.outcome is not Outcome.NONE:
                 break
         return decision

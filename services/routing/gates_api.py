@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, Path, Request, Response, status
 from bowei.domain.acts import Act
 from bowei.domain.gate import QUEUE_WORD_HOLDS
 from bowei.domain.lots import HospitalId
-from bowei.domain.plates import hash_if_read
+from bowei.domain.plates import hashes_if_read
 from bowei.domain.problems import Refused
 from bowei.observability.logs import request_id
 from bowei.observability.problems import problem_responses
@@ -60,7 +60,7 @@ async def divert_at_gate(
         diversion_id=body.diversion_id,
         hospital_id=hospital_id,
         need=body.need(),
-        plate_hash=hash_if_read(body.plate, wired.plate_key),
+        plate_hashes=hashes_if_read(body.plate, wired.plate_keys),
     )
     diversion = await wired.diverting.divert(ask, driver_id)
     if diversion.fresh:

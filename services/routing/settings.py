@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bowei.domain.plates import PlateKeys
 from bowei.livestate.connecting import SCHEMES, check_address
 from bowei.observability.environment import Environment
 from services.routing.broker_line import SCHEMES as BROKER_SCHEMES
@@ -16,7 +17,7 @@ class Settings:
     redis_url: str = field(repr=False)
     driver_key: str = field(repr=False)
     """Signs the drivers' tokens; the same in every routing process."""
-    plate_key: bytes | None = field(repr=False)
+    plate_keys: PlateKeys | None
     """Hashes plates; without it plates are dropped."""
     roads: Path | None
     allow_demo: bool
@@ -48,7 +49,7 @@ def settings_from(environment: Environment) -> Settings:
         database_url=environment.database_url(),
         redis_url=environment.redis_url(SCHEMES, check_address),
         driver_key=environment.secret("BOWEI_DRIVER_KEY", shortest=32),
-        plate_key=environment.plate_key(),
+        plate_keys=environment.plate_keys(),
         roads=environment.roads(),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),
         require_synchronous=environment.require_synchronous(),

@@ -3,13 +3,14 @@
 What gives them is async though it waits for nothing: FastAPI takes the rest to a thread, and back, for each request.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
 from bowei.domain.clock import Clock
 from bowei.domain.lots import DriverId
+from bowei.domain.plates import PlateKeys
 from bowei.domain.problems import Refused
 from bowei.observability.rate_limits import RateLimit
 from bowei.records.forgetting import ForgetsPersons
@@ -29,7 +30,7 @@ class Wiring:
     diverting: Diverting
     tokens: DriverTokens
     clock: Clock
-    plate_key: bytes | None = field(repr=False)
+    plate_keys: PlateKeys | None
     new_drivers: RateLimit
     """By network address."""
     requests_of_driver: RateLimit

@@ -51,7 +51,7 @@ async def test_a_car_that_still_stands_there_is_known_until_it_leaves(block: Blo
     await block.pass_time(days=40)
     assert not (await block.stores.persons.forget(MONTH)).anything
     assert await block.stores.persons.kept_too_long(MONTH) == 0
-    recorded = await block.passes(PassageKind.EXIT, plate_hash=PLATE)
+    recorded = await block.passes(PassageKind.EXIT, plate_hashes=(PLATE,))
     assert recorded.outcome == "applied"
     forgotten = await block.stores.persons.forget(MONTH)
     assert (forgotten.plates, forgotten.drivers) == (1, 1)

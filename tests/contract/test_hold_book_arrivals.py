@@ -173,19 +173,33 @@ async def test_an_entering_plate_arrives_by_its_hold(block: Block) -> None:
     """Shows that a driver without a hand free arrives, at the instant the barrier saw."""
     await block.ask("ann", plate_hash=PLATE)
     await block.pass_time(minutes=5)
-    await block.passes(PassageKind.ENTER, plate_hash=PLATE, passed_at=block.now - timedelta(seconds=3))
+    await block.passes(PassageKind.ENTER, plate_hashes=(PLATE,), passed_at=block.now - timedelta(seconds=3))
     hold = (await block.find("ann")).hold
     assert hold is not None
     assert (hold.state, hold.arrived_at) == (HoldState.ARRIVED, block.now - timedelta(seconds=3))
     assert await block.held() == 1
 
 
+@pytest.mark.parametrize("hashes", [(PLATE, b"q" * 12), (b"q" * 12, PLATE)], ids=["newest key", "key before"])
+async def test_a_car_is_known_by_whichever_key_its_hold_was_made_with(block: Block, hashes: tuple[bytes, ...]) -> None:
+    """Shows that no car is missed while the key of plates changes, in or out, and no other is taken for it."""
+    await block.ask("ann", plate_hash=PLATE)
+    await block.pass_time(minutes=5)
+    await block.passes(PassageKind.ENTER, passage_id="another", plate_hashes=(b"r" * 12, b"s" * 12))
+    assert await block.state("ann") == HoldState.HELD
+    await block.passes(PassageKind.ENTER, plate_hashes=hashes)
+    assert await block.state("ann") == HoldState.ARRIVED
+    await block.pass_time(minutes=5)
+    await block.passes(PassageKind.EXIT, plate_hashes=hashes)
+    assert await block.held() == 0
+
+
 async def test_a_plate_without_a_hold_here_changes_no_promise(block: Block) -> None:
     """Shows that a walk-in, or a car with a hold on another lot, is only a passage."""
     await block.ask("ann", on(OFFICE_FIRST), plate_hash=PLATE)
     await block.pass_time(minutes=5)
-    await block.passes(PassageKind.ENTER, MALL, plate_hash=PLATE)
-    await block.passes(PassageKind.ENTER, OFFICE, plate_hash=b"q" * 32)
+    await block.passes(PassageKind.ENTER, MALL, plate_hashes=(PLATE,))
+    await block.passes(PassageKind.ENTER, OFFICE, plate_hashes=(b"q" * 32,))
     assert await block.state("ann") == HoldState.HELD
 
 
@@ -193,10 +207,10 @@ async def test_a_passage_from_before_the_hold_is_another_visit(block: Block) -> 
     """Shows that yesterday's passage, sent again today, does not use up today's space."""
     await block.ask("ann", plate_hash=PLATE)
     await block.pass_time(minutes=1)
-    await block.passes(PassageKind.ENTER, plate_hash=PLATE, passed_at=block.now - timedelta(days=1))
+    await block.passes(PassageKind.ENTER, plate_hashes=(PLATE,), passed_at=block.now - timedelta(days=1))
     assert await block.state("ann") == HoldState.HELD
     await staying(block, "bob", plate_hash=b"q" * 32)
-    await block.passes(PassageKind.EXIT, plate_hash=b"q" * 32, passed_at=block.now - timedelta(days=1))
+    await block.passes(PassageKind.EXIT, plate_hashes=(b"q" * 32,), passed_at=block.now - timedelta(days=1))
     assert (await block.promise()).stays == 1
 
 
@@ -205,7 +219,7 @@ async def test_a_passage_that_moves_the_count_settles_the_car_it_names(block: Bl
     await block.report(MALL, free=2, seq=1)
     await block.ask("ann", plate_hash=PLATE)
     await block.pass_time(minutes=5)
-    recorded = await block.passes(PassageKind.ENTER, plate_hash=PLATE, moves_count=True)
+    recorded = await block.passes(PassageKind.ENTER, plate_hashes=(PLATE,), moves_count=True)
     assert recorded.report is not None
     assert recorded.report.free == 1
     hold = (await block.find("ann")).hold
@@ -219,7 +233,7 @@ async def test_a_driver_who_said_it_first_is_settled_by_the_passage(block: Block
     """Shows that the app and the barrier name one arrival, in either order."""
     await arrived(block, plate_hash=PLATE)
     await block.pass_time(seconds=2)
-    await block.passes(PassageKind.ENTER, plate_hash=PLATE, moves_count=True)
+    await block.passes(PassageKind.ENTER, plate_hashes=(PLATE,), moves_count=True)
     assert (await block.promise()).pools == {STANDARD: PoolPromise(held=0, stays=1)}
 
 
@@ -228,7 +242,7 @@ async def test_a_passage_settles_nobody_where_the_class_is_counted_by_itself(blo
     await block.report(MALL, free=50, free_by_class={"standard": 50}, seq=1)
     await block.ask("ann", plate_hash=PLATE)
     await block.pass_time(minutes=5)
-    await block.passes(PassageKind.ENTER, plate_hash=PLATE, moves_count=True)
+    await block.passes(PassageKind.ENTER, plate_hashes=(PLATE,), moves_count=True)
     assert await block.state("ann") == HoldState.ARRIVED
 
 
@@ -236,7 +250,7 @@ async def test_a_leaving_plate_ends_its_stay(block: Block) -> None:
     """Shows that the barrier's word is enough, and that the passage counts once."""
     await staying(block, plate_hash=PLATE)
     await block.pass_time(hours=1)
-    await block.passes(PassageKind.EXIT, plate_hash=PLATE)
+    await block.passes(PassageKind.EXIT, plate_hashes=(PLATE,))
     assert (await block.promise()).stays == 0
 
 
@@ -244,7 +258,7 @@ async def test_a_plate_that_leaves_before_any_count_showed_it_is_gone(block: Blo
     """Shows that an arrived car's exit leaves neither a held place nor a stay."""
     await arrived(block, plate_hash=PLATE)
     await block.pass_time(seconds=30)
-    await block.passes(PassageKind.EXIT, plate_hash=PLATE)
+    await block.passes(PassageKind.EXIT, plate_hashes=(PLATE,))
     promise = await block.promise()
     assert (promise.held, promise.stays) == (0, 0)
 
@@ -260,7 +274,7 @@ async def test_a_replacement_takes_the_old_holds_place(block: Block) -> None:
     assert (replaced.hold.placed_at, replaced.answer["why"]) == (block.now, "the lot closed")
     assert (await block.held(MALL), await block.held(OFFICE)) == (0, 1)
     assert (await block.ask("ann")).hold == replaced.hold
-    await block.passes(PassageKind.ENTER, OFFICE, plate_hash=PLATE)
+    await block.passes(PassageKind.ENTER, OFFICE, plate_hashes=(PLATE,))
     assert await block.state("ann") == HoldState.ARRIVED
 
 

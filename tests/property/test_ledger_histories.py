@@ -313,7 +313,7 @@ class Histories(RuleBasedStateMachine):
         moves_count: bool,
     ) -> None:
         """Let a car pass a barrier."""
-        passage = Passage(lot_id, passage_id, kind, self.world.now + off, SOURCE, plate)
+        passage = Passage(lot_id, passage_id, kind, self.world.now + off, SOURCE, () if plate is None else (plate,))
         self.both(lambda s: s.journal.record_passage(passage, moves_count=moves_count))
 
     @rule(

@@ -18,6 +18,7 @@ from bowei.domain.lots import Entrance, Lot, LotId, LotKind, Name, SourceId
 from bowei.domain.observations import Passage, PassageKind
 from bowei.domain.offering import Report
 from bowei.domain.places import Point
+from bowei.domain.plates import PlateKeys
 from bowei.domain.trust import TrustRules
 from bowei.livestate.failures import LiveStateAway
 from bowei.livestate.in_memory import InMemoryLiveState
@@ -57,6 +58,7 @@ KEY = "malls.a-secret-that-only-the-malls-know"
 OTHER_KEY = "office.a-secret-that-only-the-office-knows"
 SUSPENDED_KEY = "liar.a-secret-of-somebody-who-lied"
 PLATE_KEY = b"a key of 32 bytes for the plates."
+PLATE_KEYS = PlateKeys(PLATE_KEY)
 MALL, EMPORIUM, OFFICE = LotId("mall"), LotId("emporium"), LotId("office")
 HERE = Point(30.2552, 120.1582)
 CITYBRAIN_KEY = generate_private_key(65537, 1024)  # noqa: S505 (the protocol's size)
@@ -177,7 +179,7 @@ class IngestWorld:
         self.monotonic_s = 0.0
         self.measures = Measures(CollectorRegistry())
         self.copying = Copying(self.journal, self.live, self.measures, look_every_s=0.01)
-        self.plate_key: bytes | None = PLATE_KEY
+        self.plate_keys: PlateKeys | None = PLATE_KEYS
         self.spaces = InMemorySpaceBook(self.records)
         self.feeds = Feeds()
         self._client: AsyncClient | None = None
@@ -233,11 +235,11 @@ class IngestWorld:
             show_all=self.copying.copy_again,
         )
         letters = CountedLetters(self.letters, measures.history, monotonic=lambda: self.monotonic_s)
-        self.intake = Intake(receiving, sources, self.own_clock, measures, self.plate_key, letters, self.notes)
+        self.intake = Intake(receiving, sources, self.own_clock, measures, self.plate_keys, letters, self.notes)
         yield Wiring(
             receiving=receiving,
             intake=self.intake,
-            uploads=Uploads(receiving, measures, self.plate_key),
+            uploads=Uploads(receiving, measures, self.plate_keys),
             copying=self.copying,
             letters=letters,
             admission=measures.admission(self.admission),
@@ -246,7 +248,7 @@ class IngestWorld:
             sources=sources,
             clock=self.own_clock,
             measures=measures,
-            plate_key=self.plate_key,
+            plate_keys=self.plate_keys,
             probes={"ledger": there, "live_state": there},
             webhooks=webhooks(self.feeds, self.spaces, self.intake, sources),
         )
@@ -306,7 +308,7 @@ class IngestWorld:
 async def ingest(
     *,
     citybrain: bool = False,
-    plate_key: bytes | None = PLATE_KEY,
+    plate_keys: PlateKeys | None = PLATE_KEYS,
     live: InMemoryLiveState | None = None,
     pushes: Pushes | None = None,
     feeds: Feeds | None = None,
@@ -314,7 +316,7 @@ async def ingest(
 ) -> AsyncIterator[IngestWorld]:
     """Run ingest on stores in memory."""
     world = IngestWorld(live or InMemoryLiveState(), letters)
-    world.plate_key = plate_key
+    world.plate_keys = plate_keys
     world.feeds = feeds or Feeds()
     app = assemble(world.open_wiring, citybrain=citybrain, pushes=pushes)
     async with (

@@ -29,6 +29,7 @@ from bowei.domain.lots import (
 from bowei.domain.observations import Observation
 from bowei.domain.offering import Report
 from bowei.domain.places import Point
+from bowei.domain.plates import PlateKeys
 from bowei.livestate.in_memory import InMemoryLiveState
 from bowei.livestate.mirror import LiveMirror
 from bowei.records.failures import StoreAway
@@ -65,7 +66,7 @@ def settings(**changes: Any) -> Settings:
         "database_url": "postgres://in.memory/",
         "redis_url": "redis://in.memory/",
         "driver_key": DRIVER_KEY,
-        "plate_key": b"a key of 32 bytes for the plates.",
+        "plate_keys": PlateKeys(b"a key of 32 bytes for the plates."),
         "roads": None,
         "allow_demo": False,
         "require_synchronous": False,

@@ -72,7 +72,7 @@ async def test_a_car_in_is_recorded_before_the_counts_that_have_it() -> None:
         [(kept, moves_count)] = world.journal.passages
         assert (kept.passage_id, kept.kind, kept.shared) == ("stay-1", PassageKind.ENTER, True)
         assert kept.passed_at == NOW - timedelta(seconds=10)
-        assert kept.plate_hash == plate_hash("浙A12345", PLATE_KEY)
+        assert kept.plate_hashes == (plate_hash("浙A12345", PLATE_KEY),)
         assert not moves_count
         shown = await world.seen()
         assert shown is not None
@@ -97,10 +97,10 @@ async def test_a_car_out_is_a_passage_and_counts_too() -> None:
 
 async def test_without_a_key_plates_are_dropped() -> None:
     """Proves that the legacy way keeps no plate either."""
-    async with ingest(citybrain=True, plate_key=None) as world:
+    async with ingest(citybrain=True, plate_keys=None) as world:
         assert (await world.upload(CAR_IN, car_in()))["resultCode"] == 200
         [(kept, _)] = world.journal.passages
-        assert kept.plate_hash is None
+        assert kept.plate_hashes == ()
 
 
 async def test_a_repeated_upload_changes_nothing_and_is_answered_with_yes() -> None:

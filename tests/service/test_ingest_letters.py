@@ -21,7 +21,7 @@ from tests.service.ingest_app import (
     KEY,
     MALL,
     NOW,
-    PLATE_KEY,
+    PLATE_KEYS,
     IngestWorld,
     a_lot,
     ingest,
@@ -46,7 +46,7 @@ async def redeliver(world: IngestWorld, readers: Any = None, **chosen: Any) -> R
     """Deliver letters as the command does."""
     receiving = Receiving(world.journal, world.live, world.clock, world.measures, copy_again=lambda: None)
     sources = Sources(world.register)
-    intake = Intake(receiving, sources, world.clock, world.measures, PLATE_KEY)
+    intake = Intake(receiving, sources, world.clock, world.measures, PLATE_KEYS)
     return await Redelivering(world.letters, intake, sources, readers or {}).run(**chosen)
 
 
@@ -140,7 +140,7 @@ async def test_feeds_keep_letters_too_with_the_time_of_receipt_where_none_was_sa
     async with ingest() as world:
         letters = CountedLetters(world.letters, world.measures.history)
         receiving = Receiving(world.journal, world.live, world.clock, world.measures, copy_again=lambda: None)
-        intake = Intake(receiving, Sources(world.register), world.clock, world.measures, PLATE_KEY, letters)
+        intake = Intake(receiving, Sources(world.register), world.clock, world.measures, PLATE_KEYS, letters)
         cars: list[Reading] = [
             CarReading("new", f"in-{number}", PassageKind.ENTER, NOW, plate="浙A12345") for number in (1, 2)
         ]

@@ -59,17 +59,17 @@ async def test_a_plate_is_kept_only_as_a_keyed_hash() -> None:
         await world.report_passages(passage(plate=" 浙a·12345"))
 
         [(kept, moves_count)] = world.journal.passages
-        assert kept.plate_hash == plate_hash("浙A12345", PLATE_KEY)
+        assert kept.plate_hashes == (plate_hash("浙A12345", PLATE_KEY),)
         assert moves_count
         assert "浙" not in repr(kept)
 
 
 async def test_without_a_key_plates_are_dropped() -> None:
     """Proves that a plate is never kept in a way that could be undone, not even by accident of configuration."""
-    async with ingest(plate_key=None) as world:
+    async with ingest(plate_keys=None) as world:
         assert results(await world.report_passages(passage(plate="浙A12345"))) == [("applied", None)]
         [(kept, _)] = world.journal.passages
-        assert kept.plate_hash is None
+        assert kept.plate_hashes == ()
 
 
 async def test_with_the_record_away_cars_are_not_acknowledged() -> None:

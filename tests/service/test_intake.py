@@ -15,7 +15,7 @@ from services.ingest.measures import Way
 from services.ingest.readings import CarReading, CountReading, LifeReading, Reading, Unmeant
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
-from tests.service.ingest_app import MALL, NOW, PLATE_KEY, IngestWorld, ingest
+from tests.service.ingest_app import MALL, NOW, PLATE_KEYS, IngestWorld, ingest
 
 MALLS = SourceId("malls")
 
@@ -23,7 +23,7 @@ MALLS = SourceId("malls")
 def _intake(world: IngestWorld) -> Intake:
     receiving = Receiving(world.journal, world.live, world.clock, world.measures, copy_again=world.copying.copy_again)
     sources = Sources(world.register, monotonic=lambda: world.monotonic_s)
-    return Intake(receiving, sources, world.clock, world.measures, PLATE_KEY)
+    return Intake(receiving, sources, world.clock, world.measures, PLATE_KEYS)
 
 
 async def test_each_reading_gets_its_own_verdict_in_the_order_sent() -> None:
@@ -110,7 +110,7 @@ async def test_a_plate_is_kept_only_as_a_hash() -> None:
             way=Way.PUSH,
         )
         [(passage, moves_count)] = world.journal.passages
-        assert passage.plate_hash is not None
+        assert passage.plate_hashes
         assert "12345" not in repr(passage)
         assert not moves_count
 

@@ -16,7 +16,7 @@ from services.ingest.mqtt.decoding import MappedDecoding, NativeDecoding, Said, 
 from services.ingest.mqtt.feed import MqttFeed
 from services.ingest.receiving import Receiving
 from services.ingest.sources import Sources
-from tests.service.ingest_app import EMPORIUM, MALL, NOW, OFFICE, PLATE_KEY, IngestWorld, ingest
+from tests.service.ingest_app import EMPORIUM, MALL, NOW, OFFICE, PLATE_KEYS, IngestWorld, ingest
 
 FEED = MqttFeed(
     source="malls", sources=["office", "nobody", "liar"], way="mqtt", host="localhost", topics=["parking/#"]
@@ -28,7 +28,7 @@ def parts(world: IngestWorld) -> tuple[Intake, Sources]:
     """Give what decoders hand readings to."""
     receiving = Receiving(world.journal, world.live, world.clock, world.measures, copy_again=world.copying.copy_again)
     sources = Sources(world.register, monotonic=lambda: world.monotonic_s)
-    return Intake(receiving, sources, world.clock, world.measures, PLATE_KEY), sources
+    return Intake(receiving, sources, world.clock, world.measures, PLATE_KEYS), sources
 
 
 async def test_each_message_is_taken_for_the_source_in_its_topic() -> None:

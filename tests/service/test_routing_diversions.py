@@ -3,12 +3,14 @@
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from bowei.domain.lots import Entrance, LotId, Name
 from bowei.domain.places import Point, distance_m
+from bowei.domain.plates import PlateKeys
 from tests.service.routing_block import (
     DOOR,
     MALL,
@@ -339,6 +341,22 @@ async def test_a_plate_is_kept_only_as_a_hash(world: World) -> None:
     assert kept is not None
     assert kept.plate_hash is not None
     assert "12345" not in repr(kept) + answer.text
+
+
+async def test_a_repeat_across_a_change_of_the_plates_key_is_the_same_hold(world: World) -> None:
+    """Whoever lost the answer just then asks again and gets it; another car's plate is still another request."""
+    driver = await world.driver()
+    assert (await driver.puts(plate="浙A·12345")).status_code == 201
+    _change_key_of_plates(world, b"another key of 32 bytes, new ...")
+    assert (await driver.puts(plate="浙A12345")).status_code == 200
+    assert code(await driver.puts(plate="浙B12345")) == (409, "id_reused")
+    assert len(world.holds()) == 1
+
+
+def _change_key_of_plates(world: World, key: bytes) -> None:
+    assert world.app is not None
+    wiring = world.app.state.wiring
+    world.app.state.wiring = replace(wiring, plate_keys=PlateKeys(key, before=wiring.plate_keys.now))
 
 
 async def test_a_hospital_that_nobody_registered_is_not_found(world: World) -> None:

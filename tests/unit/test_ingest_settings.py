@@ -32,7 +32,7 @@ def test_by_default_the_legacy_protocol_is_off_and_no_plate_is_kept() -> None:
     settings = settings_from(Environment(STORES))
 
     assert not settings.citybrain
-    assert settings.plate_key is None
+    assert settings.plate_keys is None
     assert not settings.allow_demo
 
 
@@ -53,6 +53,12 @@ def test_settings_never_show_a_secret() -> None:
         pytest.param(STORES | {"BOWEI_REDIS_URL": "http://r"}, "BOWEI_REDIS_URL", id="no Redis"),
         pytest.param(STORES | {"BOWEI_CITYBRAIN": "maybe"}, "BOWEI_CITYBRAIN", id="neither on nor off"),
         pytest.param(STORES | {"BOWEI_INGEST_CONNECTIONS": "0"}, "BOWEI_INGEST_CONNECTIONS", id="no connections"),
+        pytest.param(STORES | {"BOWEI_PLATE_KEY_BEFORE": "hunter6"}, "BOWEI_PLATE_KEY", id="only the key before"),
+        pytest.param(
+            STORES | {"BOWEI_PLATE_KEY": "hunter7", "BOWEI_PLATE_KEY_BEFORE": "hunter7"},
+            "BOWEI_PLATE_KEY_BEFORE",
+            id="the same key twice",
+        ),
         pytest.param(
             STORES | {"BOWEI_CITYBRAIN_SERVER_SEALED": "clone"}, "BOWEI_CITYBRAIN_SERVER_KEY", id="no server key"
         ),

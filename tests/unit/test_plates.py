@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from bowei.domain.plates import plate_hash
+from bowei.domain.plates import PlateKeys, hashes_if_read, plate_hash
 
 KEY = b"a key that only the city has ..."
 
@@ -39,3 +39,12 @@ def test_a_plate_without_a_letter_is_none(nothing: str) -> None:
     """Proves that cars without a plate don't all become one car."""
     with pytest.raises(ValueError, match="no letter"):
         plate_hash(nothing, KEY)
+
+
+def test_while_a_key_changes_a_plate_has_a_hash_by_each() -> None:
+    """Shows that what is kept is by the new one, which comes first."""
+    by_new, by_old = (plate_hash("浙A12345", key) for key in (b"new", b"old"))
+    assert PlateKeys(b"new", b"old").hashes("浙A12345") == (by_new, by_old)
+    assert PlateKeys(b"new").hashes("浙A12345") == (by_new,)
+    assert hashes_if_read("—", PlateKeys(b"new", b"old")) == hashes_if_read("浙A12345", None) == ()
+    assert "new" not in repr(PlateKeys(b"new", b"old"))

@@ -92,9 +92,9 @@ class InMemoryReportJournal(ReportJournal):
         counted_at = world.counted_at.get(lot_id)
         stale = counted_at is not None and passage.passed_at <= counted_at
         moved = moves_count and not stale and self._move_count(passage)
-        if passage.plate_hash is not None and passage.kind is PassageKind.ENTER:
+        if passage.plate_hashes and passage.kind is PassageKind.ENTER:
             self._let_arrive(passage, moved=moved)
-        elif passage.plate_hash is not None:
+        elif passage.plate_hashes:
             self._let_leave(passage)
         return Recorded(lot_id, Outcome.STALE if stale else Outcome.APPLIED, world.reports.get(lot_id))
 
@@ -137,7 +137,7 @@ class InMemoryReportJournal(ReportJournal):
 
     def _named(self, passage: Passage) -> list[KeptHold]:
         """Give the lot's holds whose plate passed, earliest placed first."""
-        named = [kept for kept in self._records.holds_on(passage.lot_id) if kept.plate_hash == passage.plate_hash]
+        named = [kept for kept in self._records.holds_on(passage.lot_id) if kept.plate_hash in passage.plate_hashes]
         return sorted(named, key=lambda kept: (kept.hold.placed_at, kept.hold.diversion_id))
 
     @override

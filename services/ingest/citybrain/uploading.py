@@ -20,7 +20,7 @@ from datetime import UTC, datetime, time, timedelta
 from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import Observation, Outcome, Passage, PassageKind, Verdict
-from bowei.domain.plates import hash_if_read
+from bowei.domain.plates import PlateKeys, hashes_if_read
 from services.ingest.citybrain.fields import CHINA_TIME
 from services.ingest.citybrain.messages import CarArrival, CarDeparture, Counts, ParkingState, StayKind, UidRequest
 from services.ingest.citybrain.problems import CityBrainProblem, ProblemCode
@@ -53,10 +53,10 @@ class Reported:
 class Uploads:
     """Takes in uploads that say something about a lot's spaces."""
 
-    def __init__(self, receiving: Receiving, measures: Measures, plate_key: bytes | None) -> None:
+    def __init__(self, receiving: Receiving, measures: Measures, plate_keys: PlateKeys | None) -> None:
         self._receiving = receiving
         self._measures = measures
-        self._plate_key = plate_key
+        self._plate_keys = plate_keys
         self._ahead: dict[LotId, tuple[datetime, Counts]] = {}
         """Of lots whose clock runs ahead: the last upload, by that clock."""
 
@@ -110,7 +110,7 @@ class Uploads:
             kind=kind,
             passed_at=min(passed_at, reported.received_at),
             source_id=reported.source_id,
-            plate_hash=hash_if_read(upload.plate, self._plate_key),
+            plate_hashes=hashes_if_read(upload.plate, self._plate_keys),
             shared=upload.stay_kind is StayKind.SHARED,
         )
 

@@ -105,7 +105,7 @@ async def report_passages(request: Request, wired: Wired) -> Response:
     async with _reading(request, wired, _PASSAGES) as (registered, reporter, read):
 
         def mean(item: PassageItem, lot_id: LotId, source_id: SourceId) -> Passage | Unread:
-            return to_passage(item, lot_id, source_id, wired.plate_key)
+            return to_passage(item, lot_id, source_id, wired.plate_keys)
 
         meant = [_meaning(item, registered, reporter, mean) for item in read]
         verdicts = await wired.receiving.passages(

@@ -19,7 +19,7 @@ from bowei.domain.observations import (
     PassageKind,
     Verdict,
 )
-from bowei.domain.plates import plate_hash
+from bowei.domain.plates import PlateKeys
 from services.ingest.readings import CarReading, CountReading
 
 ITEMS_MAX = 500
@@ -170,15 +170,15 @@ def to_observation(item: ObservationItem, lot_id: LotId, source_id: SourceId) ->
     )
 
 
-def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key: bytes | None) -> Passage | Unread:
+def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_keys: PlateKeys | None) -> Passage | Unread:
     """Turn an item into the domain's word for it, or say what can't be meant. Without a key the plate is dropped."""
     passed_at = instant_of(item.passed_at)
     if isinstance(passed_at, str):
         return unread(passed_at, "passed_at", item)
-    hashed: bytes | None = None
-    if item.plate is not UNSET and plate_key is not None:
+    hashes: tuple[bytes, ...] = ()
+    if item.plate is not UNSET and plate_keys is not None:
         try:
-            hashed = plate_hash(item.plate, plate_key)
+            hashes = plate_keys.hashes(item.plate)
         except ValueError:
             return unread("bad_text", "plate", item)
     return Passage(
@@ -187,7 +187,7 @@ def to_passage(item: PassageItem, lot_id: LotId, source_id: SourceId, plate_key:
         kind=item.kind,
         passed_at=passed_at,
         source_id=source_id,
-        plate_hash=hashed,
+        plate_hashes=hashes,
         shared=item.shared is True,
     )
 
