@@ -82,4 +82,5 @@ def _provider(environment: Environment) -> Provider | None:
         jwks_url=jwks_url,
         audience=environment.text("BOWEI_OPENID_AUDIENCE", AUDIENCE),
         party_claim=environment.text("BOWEI_OPENID_PARTY_CLAIM", "bowei_party"),
+        token_type=environment.text("BOWEI_OPENID_TOKEN_TYPE", "at+jwt"),
     )

@@ -30,6 +30,8 @@ LONGEST_TOKEN = 4_096
 _TYPE = "at+jwt"
 """RFC 9068: an access token says that it is one, so that no other token of the same keys is taken for it."""
 _OUTSIDE_ALGORITHMS = ("Ed25519", "ES256", "ES384", "PS256", "RS256")
+_SAID_TO_CLIENTS = frozenset({"nonce", "at_hash", "c_hash"})
+"""Claims of an ID token: it tells a client who somebody is, and opens nothing."""
 _LEEWAY_S = 10
 _FETCH_AGAIN_S, _FETCHED_FOR_S = 30.0, 3_600.0
 _FETCH_TIMEOUT_S = 5.0
@@ -98,6 +100,8 @@ class Provider:
     jwks_url: str
     audience: str = AUDIENCE
     party_claim: str = "bowei_party"
+    token_type: str = _TYPE
+    """What the heads of its access tokens say they are. RFC 9068's unless the provider can't."""
 
 
 class OutsideTokens(Opens):
@@ -122,18 +126,21 @@ class OutsideTokens(Opens):
 
     async def party_of(self, token: str) -> PartyId:
         """See Opens."""
-        claims = _checked(await self._opened(token), self._provider.issuer, self._provider.audience, self._now())
+        opened = await self._opened(token)
+        if _type_of(opened) != self._provider.token_type.lower() or not _SAID_TO_CLIENTS.isdisjoint(opened.claims):
+            raise Refused("key_wrong")
+        claims = _checked(opened.claims, self._provider.issuer, self._provider.audience, self._now())
         party_id = claims.get(self._provider.party_claim)
         if not isinstance(party_id, str):
             raise Refused("key_wrong")
         return PartyId(party_id)
 
-    async def _opened(self, token: str) -> dict[str, Any]:
+    async def _opened(self, token: str) -> jwt.Token:
         keys = await self._known(_FETCHED_FOR_S)
         try:
-            return jwt.decode(token, keys, algorithms=_OUTSIDE_ALGORITHMS).claims
+            return jwt.decode(token, keys, algorithms=_OUTSIDE_ALGORITHMS)
         except InvalidKeyIdError:
-            return _opened(token, await self._known(_FETCH_AGAIN_S), _OUTSIDE_ALGORITHMS).claims
+            return _opened(token, await self._known(_FETCH_AGAIN_S), _OUTSIDE_ALGORITHMS)
         except (JoseError, ValueError) as error:
             raise Refused("key_wrong") from error
 
@@ -158,6 +165,11 @@ def _opened(token: str, keys: KeySet, algorithms: tuple[str, ...]) -> jwt.Token:
         return jwt.decode(token, keys, algorithms=list(algorithms))
     except (JoseError, ValueError) as error:
         raise Refused("key_wrong") from error
+
+
+def _type_of(opened: jwt.Token) -> str:
+    """Give the type in a token's head, without the prefix that it may have (RFC 7515, 4.1.9)."""
+    return str(opened.header.get("typ", "")).lower().removeprefix("application/")
 
 
 def _checked(claims: dict[str, Any], issuer: str, audience: str, now: datetime) -> dict[str, Any]:

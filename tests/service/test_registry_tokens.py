@@ -199,10 +199,11 @@ class _OutsideProvider:
             raise OSError("away")
         return {"keys": [self.key.as_dict(private=False)]}
 
-    def token(self, **changes: Any) -> str:
+    def token(self, typ: str | None = "at+jwt", **changes: Any) -> str:
         known = {"iss": OUTSIDE.issuer, "sub": "someone@example", "bowei_party": "gonglian"}
         said = claims(now(), **(known | changes))
-        return signed(self.key, {"alg": "RS256", "kid": self.key.kid}, said)
+        head = {"alg": "RS256", "kid": self.key.kid}
+        return signed(self.key, head if typ is None else head | {"typ": typ}, said)
 
 
 async def test_a_provider_outside_says_who_it_is_and_the_register_what_they_may() -> None:
@@ -225,6 +226,26 @@ async def test_a_provider_outside_says_who_it_is_and_the_register_what_they_may(
         ]
         for changes in wrong:
             assert (await city.look(outside.token(**changes))).status_code == 401, changes
+
+
+async def test_a_provider_s_id_token_opens_nothing() -> None:
+    """It is for us and names a party, but says to a client who somebody is; also where access tokens have no type."""
+    outside = _OutsideProvider()
+    tokens = OutsideTokens(OUTSIDE, outside.fetch, now)
+    for good in ("at+jwt", "application/at+jwt", "AT+JWT"):
+        assert await tokens.party_of(outside.token(good)) == "gonglian"
+    untyped = OutsideTokens(replace(OUTSIDE, token_type="JWT"), outside.fetch, now)
+    assert await untyped.party_of(outside.token("JWT")) == "gonglian"
+    wrong = [
+        *((tokens, outside.token(typ)) for typ in (None, "JWT", "id+jwt", "")),
+        *((tokens, outside.token(**{claim: "x"})) for claim in ("nonce", "at_hash", "c_hash")),
+        *((untyped, outside.token("JWT", **{claim: "x"})) for claim in ("nonce", "at_hash", "c_hash")),
+        (untyped, outside.token("logout+jwt")),
+    ]
+    for opens, token in wrong:
+        with pytest.raises(Refused) as refused:
+            await opens.party_of(token)
+        assert refused.value.code == "key_wrong"
 
 
 async def test_a_providers_new_key_is_fetched_when_it_is_named_but_not_for_every_forgery() -> None:
