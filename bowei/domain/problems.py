@@ -119,10 +119,16 @@ _CATALOGUE = (
         "密钥或令牌无效或已过期，请重新获取。",
     ),
     ProblemKind(
+        "signature_missing",
+        401,
+        "Reports must be signed here: a key that is sent opens nothing. Sign as docs/feeds/native.md says.",
+        "此处只接受签名的上报，不接受直接发送的密钥，请按 docs/feeds/native.md 签名。",
+    ),
+    ProblemKind(
         "signature_wrong",
         401,
-        "The signature does not fit what was sent. Check the secret, and how the field map says it is signed.",
-        "签名与内容不符，请核对密钥与字段映射中的签名方式。",
+        "The signature does not fit what was sent. Check the secret, and how it is to be signed.",
+        "签名与内容不符，请核对密钥与签名方式。",
     ),
     ProblemKind(
         "signature_old",

@@ -238,6 +238,7 @@ async def _on_servers(settings: Settings, measures: Measures) -> AsyncIterator[W
             clock=clock,
             measures=measures,
             plate_keys=settings.plate_keys,
+            signed_only=settings.signed_only,
             probes={"ledger": ask_ledger, "live_state": ask_live_state},
             webhooks=webhooks(settings.feeds, spaces, intake, sources),
         )

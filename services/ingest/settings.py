@@ -31,6 +31,8 @@ class Settings:
     redis_url: str = field(repr=False)
     plate_keys: PlateKeys | None
     """Hashes plates, as routing does with the same keys; without it plates are dropped."""
+    signed_only: bool
+    """Whether native reports must be signed."""
     citybrain: bool
     """Whether the City Brain's addresses exist."""
     sealings: Sealings = field(repr=False)
@@ -62,6 +64,7 @@ def settings_from(environment: Environment) -> Settings:
         require_synchronous=environment.require_synchronous(),
         redis_url=environment.redis_url(SCHEMES, check_address),
         plate_keys=environment.plate_keys(),
+        signed_only=environment.flag("BOWEI_SIGNED_REPORTS_ONLY"),
         citybrain=environment.flag("BOWEI_CITYBRAIN"),
         sealings=_sealings(environment),
         allow_demo=environment.flag("BOWEI_ALLOW_DEMO"),

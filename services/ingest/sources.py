@@ -17,7 +17,7 @@ from types import MappingProxyType
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bowei.domain.directory import Directory
-from bowei.domain.lots import LotId
+from bowei.domain.lots import LotId, SourceId
 from bowei.domain.problems import Refused
 from bowei.observability.bearer import bearer
 from bowei.records.failures import StoreAway, StoreFailure
@@ -113,19 +113,36 @@ class Sources:
             StoreAway: nobody known has this key, and the register can't be read just now.
         """
         digest = key_sha256_of(bearer(authorization, longest=LONGEST_KEY))
+        registered, reporter = await self._found(lambda registered: _with_key(registered, digest))
+        if reporter is None:
+            raise Refused("key_wrong")
+        _refuse_suspended(reporter)
+        return registered, reporter
+
+    async def signer(self, source_id: SourceId, check: Callable[[bytes | None], None]) -> tuple[Registered, Reporter]:
+        """Give the source that signed; `check` is given the SHA-256 of its key (None: no such source), and refuses.
+
+        Raises:
+            Refused: whatever `check` raises, or `not_allowed` where the source is suspended.
+            StoreAway: nobody known has this name, and the register can't be read just now.
+        """
+        registered, reporter = await self._found(lambda registered: registered.by_id.get(source_id))
+        check(None if reporter is None else reporter.source.key_sha256)
+        if reporter is None:
+            raise Refused("signature_wrong")
+        _refuse_suspended(reporter)
+        return registered, reporter
+
+    async def _found(self, find: Callable[[Registered], Reporter | None]) -> tuple[Registered, Reporter | None]:
         registered = await self.registered()
-        reporter = _with_key(registered, digest)
+        reporter = find(registered)
         if reporter is None:
             # Who was registered just after the last reading would else be sent away for good.
             registered = await self.registered(missed=True, wait=True)
-            reporter = _with_key(registered, digest)
+            reporter = find(registered)
         if reporter is None and self._unread:
-            # The key may be of a source registered since: a sender that is told 401 would not come back.
+            # It may be a source registered since: a sender that is told 401 would not come back.
             raise StoreAway
-        if reporter is None:
-            raise Refused("key_wrong")
-        if reporter.source.suspended:
-            raise Refused("not_allowed")
         return registered, reporter
 
     async def with_lots(
@@ -190,6 +207,11 @@ def basic_pair(authorization: str | None) -> tuple[str, str]:
     if not colon or not password:
         raise Refused("key_wrong")
     return user, password
+
+
+def _refuse_suspended(reporter: Reporter) -> None:
+    if reporter.source.suspended:
+        raise Refused("not_allowed")
 
 
 def _with_key(registered: Registered, digest: bytes) -> Reporter | None:

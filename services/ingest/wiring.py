@@ -36,6 +36,8 @@ class Wiring:
     clock: Clock
     measures: Measures
     plate_keys: PlateKeys | None
+    signed_only: bool = False
+    """Whether native reports must be signed: a key that is sent opens nothing."""
     background: Sequence[Callable[[], Awaitable[None]]] = ()
     """What runs beside the answers: copying, keeping, noting, assessing, pulling, listening to brokers."""
     probes: Mapping[str, Probe] = field(default_factory=dict)

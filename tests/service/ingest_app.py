@@ -180,6 +180,7 @@ class IngestWorld:
         self.measures = Measures(CollectorRegistry())
         self.copying = Copying(self.journal, self.live, self.measures, look_every_s=0.01)
         self.plate_keys: PlateKeys | None = PLATE_KEYS
+        self.signed_only = False
         self.spaces = InMemorySpaceBook(self.records)
         self.feeds = Feeds()
         self._client: AsyncClient | None = None
@@ -249,6 +250,7 @@ class IngestWorld:
             clock=self.own_clock,
             measures=measures,
             plate_keys=self.plate_keys,
+            signed_only=self.signed_only,
             probes={"ledger": there, "live_state": there},
             webhooks=webhooks(self.feeds, self.spaces, self.intake, sources),
         )
@@ -309,6 +311,7 @@ async def ingest(
     *,
     citybrain: bool = False,
     plate_keys: PlateKeys | None = PLATE_KEYS,
+    signed_only: bool = False,
     live: InMemoryLiveState | None = None,
     pushes: Pushes | None = None,
     feeds: Feeds | None = None,
@@ -317,6 +320,7 @@ async def ingest(
     """Run ingest on stores in memory."""
     world = IngestWorld(live or InMemoryLiveState(), letters)
     world.plate_keys = plate_keys
+    world.signed_only = signed_only
     world.feeds = feeds or Feeds()
     app = assemble(world.open_wiring, citybrain=citybrain, pushes=pushes)
     async with (

@@ -3,4 +3,5 @@
 api       HTTP in, HTTP out          params       bodies of requests and answers
 reading   a batch, item by item      describing   for OpenAPI
 direct    the hot addresses, in front of FastAPI
+signing   reports signed instead of sent with a key
 """

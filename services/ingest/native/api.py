@@ -13,6 +13,7 @@ from msgspec import UNSET
 from bowei.domain.heartbeats import Heartbeat
 from bowei.domain.lots import LotId, SourceId
 from bowei.domain.observations import BELIEVED, Observation, Outcome, Passage, Verdict
+from bowei.domain.problems import Refused
 from bowei.observability.bodies import RequestLimits
 from bowei.records.failures import StoreFailure
 from services.ingest.measures import Way
@@ -37,6 +38,8 @@ from services.ingest.native.params import (
     unread,
 )
 from services.ingest.native.reading import BatchReader
+from services.ingest.native.signing import check as check_signature
+from services.ingest.native.signing import read_signed
 from services.ingest.sources import Registered, Reporter
 from services.ingest.wiring import Wired, Wiring
 
@@ -152,7 +155,7 @@ async def _reading(
     request: Request, wired: Wiring, reader: BatchReader[Item]
 ) -> AsyncIterator[tuple[Registered, Reporter, list[Item | Unread]]]:
     """Find out who reports, and read what if there is room; the register is as young as the lots named need it."""
-    registered, reporter = await wired.sources.reporter_of(request.headers.get("authorization"))
+    registered, reporter = await _reporter(request, wired)
     wired.measures.heard(reporter.source.source_id, wired.clock.now())
     body = await request.body()
     with wired.admission.admitted(reporter.source.source_id, len(body)):
@@ -161,6 +164,22 @@ async def _reading(
         named = {item.lot_id for item in read if not isinstance(item, Unread) and isinstance(item.lot_id, str)}
         registered, reporter = await wired.sources.with_lots(registered, reporter, named)
         yield registered, reporter, read
+
+
+async def _reporter(request: Request, wired: Wiring) -> tuple[Registered, Reporter]:
+    """Find out who reports, by a signature or by a key, if a key alone will do."""
+    authorization = request.headers.get("authorization")
+    signed = read_signed(authorization)
+    if signed is None:
+        if wired.signed_only:
+            raise Refused("signature_missing")
+        return await wired.sources.reporter_of(authorization)
+    body, method, path = await request.body(), request.method, str(request.scope["path"])
+
+    def check(key_sha256: bytes | None) -> None:
+        check_signature(signed, key_sha256, method, path, body, wired.clock.now())
+
+    return await wired.sources.signer(signed.source_id, check)
 
 
 def _meaning(
