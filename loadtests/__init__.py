@@ -1,8 +1,8 @@
 """Measurements: what the design costs, as ratios to its own parts and to other designs, in one run on one machine.
 
-python -m loadtests [ledger|ranking|decide|decide-large|ingest|reading|roads|endurance|board]
+python -m loadtests [ledger|ranking|decide|decide-large|ingest|reading|roads|endurance|board|pause]
 
-runs what is named, or all but decide-large, endurance and board; prints a table and writes results/latest.json
+runs what is named, or all but decide-large, endurance, board and pause; prints a table and writes results/latest.json
 
 ledger     placing holds: group commit against one transaction each, alone, on one hot lot, and under ingest
 ranking    choosing the lot: against the bare road engine, against exact Dijkstra, and in a large city
@@ -13,6 +13,7 @@ ingesting  what lots say while holds are placed, from a process of its own
 roads      how soon a change of all roads is driven by, and whom it slows
 endurance  five minutes of 5,000 observations/s, and nothing lost
 board      from a report to the number in a browser
+pause      from a lot's pause to routing: who is still sent there, and how soon it is known
 city       10,000 lots on this machine            driving    a plan sent, boards watched, both side by side
 hospital   a busy hospital's city and its routing process                     asking     its drivers, a process
 streets    the roads of both

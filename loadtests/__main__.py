@@ -12,6 +12,7 @@ from loadtests.decide import measure_large as measure_decide_large
 from loadtests.endurance import measure as measure_endurance
 from loadtests.ingest import measure as measure_ingest
 from loadtests.ledger import measure as measure_ledger
+from loadtests.pause import measure as measure_pause
 from loadtests.ranking import measure as measure_ranking
 from loadtests.reading import measure as measure_reading
 from loadtests.roads import measure as measure_roads
@@ -26,8 +27,9 @@ BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {
     "roads": measure_roads,
     "endurance": measure_endurance,
     "board": measure_board,
+    "pause": measure_pause,
 }
-_ONLY_BY_NAME = frozenset({"decide-large", "endurance", "board"})
+_ONLY_BY_NAME = frozenset({"decide-large", "endurance", "board", "pause"})
 
 
 async def main(names: list[str]) -> None:
