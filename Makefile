@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo doctor test check format bench evaluate campaign fuzz lock clean
+.PHONY: help demo doctor test check format bench evaluate campaign fuzz lock sbom audit clean
 
 help: ## Show this list.
 	@echo 'Bowei (泊位): send each arriving driver to a space that will still be there.'
@@ -30,12 +30,13 @@ test: $(VENV)/.dev-ready ## Run every test this machine allows, on real servers.
 # Each process of the tests has servers of its own, and takes up to 1 GB.
 JOBS ?= logical
 
-check: $(VENV)/.dev-ready ## Check format, lint, types, the architecture's arrows and spelling.
+check: $(VENV)/.dev-ready ## Check format, lint, types, the architecture's arrows, spelling and what Bowei depends on.
 	@$(IN_VENV) -m ruff format --check --quiet .
 	@$(IN_VENV) -m ruff check --quiet .
 	@$(IN_VENV) -m mypy
 	@$(VENV)/bin/lint-imports
 	@$(VENV)/bin/codespell
+	@$(IN_VENV) -m pytest -q -p no:cacheprovider tests/architecture/test_dependencies.py
 
 format: $(VENV)/.dev-ready ## Put the code into the one format.
 	@$(IN_VENV) -m ruff check --quiet --fix-only .
@@ -65,6 +66,16 @@ lock: ## Choose versions anew within pyproject.toml (needs uv). Upgrade all: mak
 	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev -c lock/run.txt -o lock/dev.txt
 	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev --extra fuzz -c lock/dev.txt -o lock/fuzz.txt
 	@$(COMPILE) $(ARGS) --extra feeds --extra signs --extra parquet --extra dev --extra evaluate -c lock/dev.txt -o lock/evaluate.txt
+
+sbom: $(VENV)/.dev-ready ## Write what Bowei consists of, as CycloneDX, to bowei-sbom.json.
+	@PYTHONWARNINGS=ignore $(SBOM) --output-file bowei-sbom.json
+	@echo 'bowei-sbom.json'
+
+SBOM := $(VENV)/bin/cyclonedx-py requirements lock/run.txt --pyproject pyproject.toml --mc-type application --output-reproducible
+
+audit: ## Look up known weaknesses of what lock/run.txt pins (needs pip-audit and the network).
+	@command -v pip-audit >/dev/null || { echo 'make audit needs pip-audit. Fix: pip install pip-audit'; exit 1; }
+	@pip-audit --requirement lock/run.txt --require-hashes --disable-pip --strict
 
 COMPILE := uv pip compile --quiet pyproject.toml --extra local --extra checkout --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header --custom-compile-command 'make lock'
