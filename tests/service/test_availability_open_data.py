@@ -20,6 +20,8 @@ from bowei.domain.directory import Directory
 from bowei.domain.dirt import Doubt
 from bowei.domain.lots import LotKind, SpaceClass
 from bowei.domain.observations import Bound, LotState
+from services.availability.opendata.editions import TTL_S, Editions
+from services.availability.opendata.own_json import StatusJson
 from services.availability.opendata.publisher import Publisher
 from tests.service.availability_block import (
     AGREEMENTS,
@@ -330,3 +332,25 @@ def _fits(value: Any, schema: Mapping[str, Any], key: str) -> None:
         assert value in schema["enum"], (key, value)
     for one in value if isinstance(value, list) else ():
         _fits(one, schema.get("items", {}), key)
+
+
+async def test_a_list_that_was_true_a_moment_ago_is_answered_at_once_however_long_ago_it_was_made(block: Block) -> None:
+    """After a quiet night the first change makes nobody wait; but what nobody looked at for too long is made anew."""
+    seconds = [0.0]
+    editions = Editions(block.app.state.wiring.snapshots, _PUBLISHER, monotonic=lambda: seconds[0])
+    status = StatusJson()
+    made = await editions.rendition("status", status)
+    seconds[0] = 3_600.0
+    assert editions.ready("status", status) is made
+    await block.report(MALL, 117)
+    await block.lot(MALL, lambda body: body["free"] == 117)
+    assert editions.ready("status", status) is made
+
+    async def newest() -> bytes:
+        return (await editions.rendition("status", status)).body
+
+    await until(newest, lambda body: b'"free":117' in body)
+    await block.report(MALL, 116)
+    await block.lot(MALL, lambda body: body["free"] == 116)
+    seconds[0] += TTL_S + 1
+    assert editions.ready("status", status) is None

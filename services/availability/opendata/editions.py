@@ -9,7 +9,7 @@ import asyncio
 import gzip
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -107,14 +107,19 @@ class _Kept:
     rendition: Rendition | None = None
     number: int = -1
     rendered_at_s: float = float("-inf")
+    true_at_s: float = float("-inf")
+    """When the rendition last said what was so: long after it was rendered, where nothing changed."""
     rendering: "asyncio.Task[None] | None" = None
 
 
 class Editions:
     """Renders and keeps. `publisher` is named in each."""
 
-    def __init__(self, snapshots: Snapshots, publisher: Publisher) -> None:
+    def __init__(
+        self, snapshots: Snapshots, publisher: Publisher, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._snapshots = snapshots
+        self._monotonic = monotonic
         self.publisher = publisher
         self._epoch = secrets.token_hex(4)
         self._kept: dict[str, _Kept] = {}
@@ -149,13 +154,13 @@ class Editions:
         kept = self._kept.get(name)
         if kept is None:
             kept = self._kept[name] = _Kept()
-        number = self._snapshots.latest().number
+        number, now_s = self._snapshots.latest().number, self._monotonic()
         if kept.number == number:
+            kept.true_at_s = now_s
             return kept.rendition
-        age_s = time.monotonic() - kept.rendered_at_s
-        if age_s >= _RENEWED_AFTER_S and kept.rendering is None:
+        if now_s - kept.rendered_at_s >= _RENEWED_AFTER_S and kept.rendering is None:
             kept.rendering = asyncio.create_task(self._render(name, shape, kept))
-        return kept.rendition if age_s < TTL_S else None
+        return kept.rendition if now_s - kept.true_at_s < TTL_S else None
 
     async def rendition(self, name: str, shape: Shape) -> Rendition:
         """Give the newest rendition in a shape, and wait for it if need be.
@@ -175,7 +180,7 @@ class Editions:
 
     async def _render(self, name: str, shape: Shape, kept: _Kept) -> None:
         try:
-            edition = self.latest()
+            edition, began_s = self.latest(), self._monotonic()
             body = shape.whole(await _pieces(shape, edition, kept), edition)
             kept.rendition = Rendition(
                 body,
@@ -185,7 +190,7 @@ class Editions:
                 format_datetime(edition.at, usegmt=True),
                 shape.media_type,
             )
-            kept.number, kept.rendered_at_s = edition.snapshot.number, time.monotonic()
+            kept.number, kept.true_at_s, kept.rendered_at_s = edition.snapshot.number, began_s, self._monotonic()
         finally:
             kept.rendering = None
 
@@ -224,9 +229,9 @@ async def _pieces(shape: Shape, edition: Edition, kept: _Kept) -> Sequence[bytes
         of = (edition.version, minute, edition.snapshot.foreseen.get(lot_id) if shape.foresees else None)
         if known is None or known[0] is not status or known[1] != of:
             known = status, of, shape.piece(edition.lot(lot_id))
-            if time.perf_counter() >= rest_at_s:
-                await asyncio.sleep(0)
-                rest_at_s = time.perf_counter() + _AT_ONCE_S
         pieces[lot_id] = known
+        if time.perf_counter() >= rest_at_s:
+            await asyncio.sleep(0)
+            rest_at_s = time.perf_counter() + _AT_ONCE_S
     kept.pieces = pieces
     return [piece for _, _, piece in pieces.values()]
