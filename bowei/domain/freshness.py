@@ -10,7 +10,6 @@ from enum import StrEnum
 FRESH_GAPS, AGEING_GAPS, STALE_GAPS = 1, 3, 6
 FRESH_FLOOR, AGEING_FLOOR, STALE_FLOOR = timedelta(seconds=60), timedelta(seconds=180), timedelta(seconds=600)
 
-_ENDS = ((FRESH_GAPS, FRESH_FLOOR), (AGEING_GAPS, AGEING_FLOOR), (STALE_GAPS, STALE_FLOOR))
 _GAP_WEIGHT = 0.2
 _LONGEST_GAP = timedelta(hours=6)
 
@@ -24,20 +23,25 @@ class Freshness(StrEnum):
     EXPIRED = "expired"
 
 
+_ENDS = (
+    (Freshness.FRESH, FRESH_GAPS, FRESH_FLOOR),
+    (Freshness.AGEING, AGEING_GAPS, AGEING_FLOOR),
+    (Freshness.STALE, STALE_GAPS, STALE_FLOOR),
+)
+"""How long each lasts, in usual gaps and at least."""
+
+
 def freshness(age: timedelta, usual_gap: timedelta) -> Freshness:
     """Judge an age against the source's usual gap between reports."""
-    if age <= max(FRESH_GAPS * usual_gap, FRESH_FLOOR):
-        return Freshness.FRESH
-    if age <= max(AGEING_GAPS * usual_gap, AGEING_FLOOR):
-        return Freshness.AGEING
-    if age <= believed_for(usual_gap):
-        return Freshness.STALE
+    for fresh, gaps, floor in _ENDS:
+        if age <= max(gaps * usual_gap, floor):
+            return fresh
     return Freshness.EXPIRED
 
 
 def turns_at(age: timedelta, usual_gap: timedelta) -> timedelta | None:
     """Give the age up to which what `freshness` says of this one holds; None where nothing worse follows."""
-    for gaps, floor in _ENDS:
+    for _, gaps, floor in _ENDS:
         end = max(gaps * usual_gap, floor)
         if age <= end:
             return end

@@ -155,7 +155,7 @@ class Snapshots:
             lots, gates = before.lots, before.gates
             due_lots, due_gates = self._due_since(since, directory, began_s, now)
         drawn = self._draw(due_lots, directory, before, now)
-        lots = {**lots, **drawn}
+        lots = {**lots, **drawn} if drawn else lots
         gates = {**gates, **self._gates(due_gates, directory, lots, before, now)}
         self._words = self._mirror.gate_words
         after = _following(
