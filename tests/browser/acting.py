@@ -12,7 +12,8 @@ from bowei.records.connecting import connect, disconnect
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.registering import key_sha256_of
 from tests.browser.chromium import PHONE, Seen, context_of
-from tests.system.availability_process import Service, free_port, running
+from tests.free_ports import free_port
+from tests.system.availability_process import Service, running
 from tests.system.routing_city import FIRST, OWN, SPACES, City, Site
 
 GATE_KEY = "first-hospital.a-key-of-a-test-and-of-nothing-else"

@@ -18,8 +18,9 @@ from services.local.children import kill
 from services.local.data_folder import throwaway_data_folder
 from services.local.servers.finding import find_redis
 from services.local.servers.redis_server import redis_place_for, start_redis
+from tests.free_ports import free_port
 from tests.service.availability_block import FIRST, HOSPITAL, MALL, OWN, agreement, lot
-from tests.system.availability_process import Service, free_port, running
+from tests.system.availability_process import Service, running
 
 IN77, BANK, TOWER, YARD, KIOSK, DARK = map(LotId, ("in77", "bank", "tower", "yard", "kiosk", "dark"))
 

@@ -17,7 +17,7 @@ from bowei.records.postgres_party_book import PostgresPartyBook
 from bowei.records.registering import key_sha256_of
 from tests.browser.acting import Acting, acting_on, opened
 from tests.browser.chromium import Seen
-from tests.system.availability_process import free_port
+from tests.free_ports import free_port
 from tests.system.routing_city import MALL, PROJECT, Site, until
 
 PARTY, SECRET = "malls", "malls.a-secret-of-a-test-and-of-nothing-else"

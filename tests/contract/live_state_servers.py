@@ -6,9 +6,8 @@ Each process ends with this one at the latest (services/local/children.py).
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 
 from services.local.children import Child, kill, last_lines, spawn
 from services.local.servers.finding import find_redis
+from tests.free_ports import free_ports
 
 READY_WITHIN_S = 20.0
 _SILENT_AFTER_MS = 1_000
@@ -84,15 +84,6 @@ async def until(
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise AssertionError(f"not within {within_s:g} s: {what or condition}") from None
-
-
-def free_ports(count: int) -> list[int]:
-    """Give ports that nobody listens on now."""
-    with ExitStack() as held:
-        taken = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in taken:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in taken]
 
 
 def _server_arguments(port: int, *more: str) -> tuple[str, ...]:

@@ -21,10 +21,11 @@ from bowei.livestate.permissions import AVAILABILITY, INGEST, ROUTING, USERS, Us
 from bowei.livestate.redis_servers import Command, Listening, RedisServers
 from bowei.livestate.redis_store import RedisLiveState
 from tests.contract.full_directory import MALL, directory
-from tests.contract.live_state_servers import Node, RunningCluster, free_ports, running, running_sentinels, until
+from tests.contract.live_state_servers import Node, RunningCluster, running, running_sentinels, until
 from tests.contract.live_state_users import LiveStateAsUsers, sign_up, signed_in
 from tests.contract.test_live_state import FULL_PROMISE, FULL_REPORT, LEDGER, report
 from tests.contract.test_live_state_forecasts import city
+from tests.free_ports import free_ports
 
 CITY = [LotId(f"lot-{number}") for number in range(700)]
 

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from bowei.observability.heads import LARGEST_HEAD_BYTES
+from tests.free_ports import free_port
 
 _SERVE = """
 from bowei.observability.serving import serve
@@ -21,9 +21,7 @@ _ALIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 @asynccontextmanager
 async def _server() -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", _SERVE, env=os.environ | {"BOWEI_PORT": str(port)}, stderr=asyncio.subprocess.DEVNULL
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +16,7 @@ from bowei.domain.directory import Directory
 from bowei.domain.lots import LotId
 from bowei.domain.offering import LotPromise, PoolPromise, Report
 from bowei.livestate.redis_store import RedisLiveState
+from tests.free_ports import free_port
 from tests.service.availability_block import AGREEMENTS, FIRST, HOSPITAL, LOTS, MALL, OWN
 
 _PATIENCE_S = 10.0
@@ -89,11 +89,3 @@ async def report(store: RedisLiveState, lot_id: LotId, free: int, at: datetime |
     """Let a lot report."""
     now = at or datetime.now(UTC)
     await store.show_reports({lot_id: Report(now, now, free=free)})
-
-
-def free_port() -> int:
-    """Give a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

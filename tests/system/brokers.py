@@ -15,6 +15,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
+from tests.free_ports import free_port
+
 _NONE = "there is no mosquitto here (Debian, Ubuntu: apt install mosquitto)"
 _PATIENCE_S = 10.0
 
@@ -43,9 +45,7 @@ class Broker:
     """A broker on a loopback port of its own, which may be stopped and started again with what it keeps."""
 
     def __init__(self, folder: Path, *, more: str = "") -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.folder = folder
         self._program = find_program()
         self._process: subprocess.Popen[bytes] | None = None

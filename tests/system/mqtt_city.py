@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -25,6 +24,7 @@ from bowei.records.migrating import migrate
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.registering import Source, SourceKind
 from tests.contract.block import MALL, OFFICE, a_lot
+from tests.free_ports import free_port
 
 EAST = SourceId("east")
 STATE, EVENT, ONLINE = "parking/east/mall-a/state", "parking/east/mall-a/event", "parking/east/mall-a/online"
@@ -63,9 +63,7 @@ class MqttCity:
 
     async def start(self) -> None:
         """Start ingest, and wait until its broker is connected."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         (self.folder / "feeds.yaml").write_text(self.feeds, "utf-8")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOWEI_")}
         own = {

@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -42,6 +41,7 @@ from services.local.servers.postgres_server import (
     stop_postgres,
 )
 from services.local.servers.redis_server import RedisPlace, redis_place_for, start_redis, stop_redis
+from tests.free_ports import free_port
 
 PROJECT = Path(__file__).parents[2]
 PATIENCE_S = 15.0
@@ -166,9 +166,7 @@ class City:
 
     def start_routing(self) -> None:
         """Start the process; `ready` waits for it."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BOWEI_")}
         environment |= {
             "BOWEI_DATABASE_URL": self.database_url,

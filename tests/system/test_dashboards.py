@@ -17,7 +17,7 @@ import yaml
 
 from services.local.dashboards.boards import DASHBOARDS
 from services.local.dashboards.grafana import rendered
-from tests.system.availability_process import free_port
+from tests.free_ports import free_port
 from tests.system.test_demo import Demo
 
 _ROOT = Path(__file__).parents[2]

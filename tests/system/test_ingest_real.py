@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import os
 import secrets
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -32,6 +31,7 @@ from bowei.records.registering import Source, SourceKind
 from services.ingest.citybrain.envelope import seal
 from services.ingest.citybrain.fields import CHINA_TIME
 from services.local.servers import Servers
+from tests.free_ports import free_port
 
 MALL = LotId("mall")
 KEY = f"malls.{secrets.token_urlsafe(32)}"
@@ -81,9 +81,7 @@ async def database(fresh_database: str) -> str:
 @asynccontextmanager
 async def running_ingest(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[RunningIngest]:
     """Run `python -m services.ingest` until the test is done; it must then end by itself within 10 s."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = folder / "ingest.log"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOWEI_")}
     own = {"BOWEI_PORT": str(port), "BOWEI_CITYBRAIN": "1", "BOWEI_PLATE_KEY": PLATE_KEY}

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.system.availability_process import free_port
+from tests.free_ports import free_port
 from tests.system.routing_city import FIRST, MALL, PROJECT, City, Site, prepared_site
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

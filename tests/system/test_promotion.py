@@ -6,7 +6,6 @@ The clients follow one primary at a time: everyone leaves the old one before the
 import asyncio
 import itertools
 import os
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -26,6 +25,7 @@ from bowei.records.postgres_holding import PostgresHoldBook
 from services.local.children import exited, kill, spawn
 from services.local.servers.postgres_server import PostgresPlace
 from tests.contract.block import a_request, on
+from tests.free_ports import free_port
 from tests.system.replicated_ledger import (
     PATIENCE_S,
     ReplicatedLedger,
@@ -337,7 +337,7 @@ async def test_a_service_that_requires_standbys_does_not_start_without(
         "BOWEI_REDIS_URL": fresh_redis,
         "BOWEI_ADMIN_TOKEN": "a token of the test's",
         "BOWEI_DRIVER_KEY": "a key of the test's, long enough to sign",
-        "BOWEI_PORT": str(a_free_port()),
+        "BOWEI_PORT": str(free_port()),
         "BOWEI_REQUIRE_SYNCHRONOUS": "1",
     }
     log = tmp_path / "log"
@@ -350,10 +350,3 @@ async def test_a_service_that_requires_standbys_does_not_start_without(
     said = log.read_text()
     assert "synchronous_standby_names" in said
     assert "BOWEI_REQUIRE_SYNCHRONOUS" in said
-
-
-def a_free_port() -> int:
-    """Give a port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

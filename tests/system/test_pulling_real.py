@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +20,7 @@ from bowei.records.migrating import migrate
 from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.registering import Source, SourceKind
 from services.ingest.pulling.leading import PULLER
+from tests.free_ports import free_port
 from tests.service.feed_server import Asked, FeedServer, feed_server, reply
 from tests.system.test_ingest_real import shown, wait_until
 
@@ -90,9 +90,7 @@ def process_has_feeds(metrics: list[str]) -> bool:
 @asynccontextmanager
 async def running(folder: Path, environment: Mapping[str, str]) -> AsyncIterator[Ingest]:
     """Run one process until the test is done."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BOWEI_")}
     own = {**inherited, **environment, "BOWEI_PORT": str(port)}
     with (folder / f"ingest-{port}.log").open("wb") as log:

@@ -14,6 +14,7 @@ from services.local.data_folder import DataFolder, open_data_folder
 from services.local.processes import Processes, ServiceSpec, on_free_ports
 from services.local.setup_problem import SetupProblem
 from services.local.supervision import RestartBudget
+from tests.free_ports import free_port
 
 DEADLINE_S = 20.0
 
@@ -52,10 +53,7 @@ def module(tmp_path: Path) -> dict[str, str]:
 
 def service(name: str, environment: dict[str, str], **more: str) -> ServiceSpec:
     """Describe a stand-in on a port of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    return ServiceSpec(name, "stand_in", port, environment | more)
+    return ServiceSpec(name, "stand_in", free_port(), environment | more)
 
 
 def answers(spec: ServiceSpec) -> bool:

@@ -25,8 +25,9 @@ from services.availability.signs.faces import Face
 from services.availability.signs.rs485 import Rs485CountSign, SerialLine
 from services.availability.signs.signs_file import SerialSign, UdpSign
 from services.availability.signs.udp import UdpJsonSign
+from tests.free_ports import free_port
 from tests.service.availability_block import MALL
-from tests.system.availability_process import fill_server, free_port, report, running
+from tests.system.availability_process import fill_server, report, running
 from tests.system.brokers import Broker, running_broker
 
 _NO_LEDGER = "postgresql://nobody@127.0.0.1:1/none"

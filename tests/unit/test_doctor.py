@@ -22,15 +22,9 @@ from services.local.doctor import (
     render,
 )
 from services.local.looking_at_stores import judged_database, judged_redis
+from tests.free_ports import free_port
 
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
-
-
-def free_port() -> int:
-    """Return a port that nothing uses just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
