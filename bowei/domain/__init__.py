@@ -5,7 +5,7 @@ of its own (the caller says what time it is), no framework.
 
     places        points and their datum            lots          lots, entrances, hospitals
     agreements    who lends what to whom, when      agreement_versions … proposed, accepted, in force from
-    directory     all of these together, as one value
+    calendars     holidays, and days made up for    directory     all of these together, as one value
     observations  what a lot says                   believing     what we take it for, rule by rule
     dirt          what feeds get wrong, by name     freshness     how old is too old
     heartbeats    signs of life that say nothing of spaces

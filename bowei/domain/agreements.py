@@ -2,7 +2,7 @@
 
 What is lent at an instant, and when a car must be out again, are pure functions of the agreement, the instant and the
 lot's own time zone. The ledger holds the same rules in SQL (`bowei.lent_at`, `bowei.out_by`), because it decides with
-them; a contract test compares the two. All of it is reckoned on the lot's own wall clock.
+them; a contract test compares the two. All of it is reckoned on the lot's own wall clock and calendar.
 """
 
 import itertools
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NewType
-from zoneinfo import ZoneInfo
 
+from bowei.domain.calendars import HOLIDAY, LocalTime
 from bowei.domain.lots import HospitalId, LotId, SpaceClass, Standing
 from bowei.domain.tariffs import Tariff
 
@@ -43,9 +43,10 @@ class QuotaStep:
 
 @dataclass(frozen=True, slots=True)
 class LendingWindow:
-    """Hours of some weekdays in which spaces of one class are lent.
+    """Hours of some days in which spaces of one class are lent.
 
-    `days` are ISO weekdays (1 Monday .. 7 Sunday) on which the window starts. `stops` at or before `starts` means the
+    `days` are what the day on which the window starts may count as: an ISO weekday (1 Monday .. 7 Sunday), or a public
+    holiday (8). All seven weekdays are every day, and so holidays too. `stops` at or before `starts` means the
     next day: 22:00 to 06:00 crosses midnight, and 00:00 to 00:00 is the whole day. `spaces` are lent from the start,
     and other numbers from each of `steps` on. A window with steps tapers: who would still stand there when nothing is
     lent any more is not sent there. Without steps only the arrival must fall into the window.
@@ -70,17 +71,21 @@ class LendingWindow:
         length = _since(self.starts, self.stops) or _DAY
         return all(first < after for first, after in itertools.pairwise(offsets)) and offsets[-1] < length
 
-    def covers(self, local: datetime) -> bool:
-        """Say whether the window is open at a local wall-clock time; the start is within, the end is not."""
-        clock = local.time().replace(tzinfo=None)
-        today, yesterday = local.isoweekday(), (local - _DAY).isoweekday()
+    def covers(self, wall: datetime, local: LocalTime) -> bool:
+        """Say whether the window is open at a wall-clock time; the start is within, the end is not."""
+        clock, today = wall.time().replace(tzinfo=None), wall.date()
         if self.starts < self.stops:
-            return today in self.days and self.starts <= clock < self.stops
-        return (today in self.days and clock >= self.starts) or (yesterday in self.days and clock < self.stops)
+            return self.starts <= clock < self.stops and self._starts_on(local.kind_of(today))
+        return (clock >= self.starts and self._starts_on(local.kind_of(today))) or (
+            clock < self.stops and self._starts_on(local.kind_of(today - _DAY))
+        )
 
-    def spaces_at(self, local: datetime) -> int:
-        """Give how many spaces are lent at a local wall-clock time that the window covers."""
-        since_start = _since(self.starts, local.time().replace(tzinfo=None))
+    def _starts_on(self, kind: int) -> bool:
+        return kind in self.days or (kind == HOLIDAY and self.days >= EVERY_DAY)
+
+    def spaces_at(self, wall: datetime) -> int:
+        """Give how many spaces are lent at a wall-clock time that the window covers."""
+        since_start = _since(self.starts, wall.time().replace(tzinfo=None))
         lent = self.spaces
         for step in self.steps:
             if _since(self.starts, step.at) <= since_start:
@@ -124,33 +129,33 @@ class Agreement:
         clocks += [] if self.latest_leave is None else [self.latest_leave]
         return not any(clock.second or clock.microsecond for clock in clocks)
 
-    def lent_at(self, at: datetime, zone: ZoneInfo) -> Mapping[SpaceClass, int]:
+    def lent_at(self, at: datetime, local: LocalTime) -> Mapping[SpaceClass, int]:
         """Give how many spaces of each class are lent at `at`; classes not lent now are absent."""
-        local = at.astimezone(zone)
-        if self.paused or not self._valid_on(local.date()):
+        wall = at.astimezone(local.zone)
+        if self.paused or not self._valid_on(wall.date()):
             return {}
-        return self._lent_on(local)
+        return self._lent_on(wall, local)
 
-    def out_by(self, at: datetime, zone: ZoneInfo, space_class: SpaceClass) -> datetime | None:
+    def out_by(self, at: datetime, local: LocalTime, space_class: SpaceClass) -> datetime | None:
         """Give when a car that comes at `at` must be out again, on the lot's wall clock (naive); None: never said."""
-        local = at.astimezone(zone).replace(tzinfo=None)
-        ends = [] if self.latest_leave is None else [_next(self.latest_leave, local)]
-        ends += [end for end in self._turns(local, space_class) if self._lent_on(end).get(space_class, 0) == 0]
+        wall = at.astimezone(local.zone).replace(tzinfo=None)
+        ends = [] if self.latest_leave is None else [_next(self.latest_leave, wall)]
+        ends += [end for end in self._turns(wall, space_class) if self._lent_on(end, local).get(space_class, 0) == 0]
         return min(ends, default=None)
 
-    def _lent_on(self, local: datetime) -> dict[SpaceClass, int]:
+    def _lent_on(self, wall: datetime, local: LocalTime) -> dict[SpaceClass, int]:
         lent: dict[SpaceClass, int] = {}
         for window in self.windows:
-            if window.covers(local):
-                lent[window.space_class] = max(lent.get(window.space_class, 0), window.spaces_at(local))
+            if window.covers(wall, local):
+                lent[window.space_class] = max(lent.get(window.space_class, 0), window.spaces_at(wall))
         return lent
 
-    def _turns(self, local: datetime, space_class: SpaceClass) -> Iterator[datetime]:
-        """Give when tapering windows of a class change what they lend, after `local`."""
+    def _turns(self, wall: datetime, space_class: SpaceClass) -> Iterator[datetime]:
+        """Give when tapering windows of a class change what they lend, after `wall`."""
         for window in self.windows:
             if window.steps and window.space_class is space_class:
                 for clock in (*(step.at for step in window.steps), window.stops):
-                    first = _next(clock, local)
+                    first = _next(clock, wall)
                     yield from (first + day * _DAY for day in range(_DAYS_AHEAD))
 
     def _valid_on(self, day: date) -> bool:
@@ -163,7 +168,7 @@ def _since(starts: time, clock: time) -> timedelta:
     return (datetime.combine(some_day, clock) - datetime.combine(some_day, starts)) % _DAY
 
 
-def _next(clock: time, local: datetime) -> datetime:
-    """Give the first time after `local` at which the wall clock shows `clock`."""
-    today = datetime.combine(local.date(), clock)
-    return today if today > local else today + _DAY
+def _next(clock: time, wall: datetime) -> datetime:
+    """Give the first time after `wall` at which the wall clock shows `clock`."""
+    today = datetime.combine(wall.date(), clock)
+    return today if today > wall else today + _DAY

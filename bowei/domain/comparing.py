@@ -41,7 +41,7 @@ class Comparing:
     def __init__(self, hospital: Hospital, directory: Directory) -> None:
         self._rules = hospital.rules
         prospects = (
-            Prospect(agreement, lot, hospital)
+            Prospect(agreement, lot, directory.local_time(lot), hospital)
             for agreement in directory.agreements_for(hospital.hospital_id)
             if (lot := directory.lots.get(agreement.lot_id)) is not None
         )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bowei.domain.agreements import Agreement, AgreementId
-from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
+from bowei.domain.calendars import Calendar, LocalTime
+from bowei.domain.lots import CalendarId, Hospital, HospitalId, Lot, LotId
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +17,16 @@ class Directory:
     lots: Mapping[LotId, Lot]
     hospitals: Mapping[HospitalId, Hospital]
     agreements_by_hospital: Mapping[HospitalId, tuple[Agreement, ...]]
+    calendars: Mapping[CalendarId, Calendar]
 
     @classmethod
     def of(
-        cls, version: int, lots: Iterable[Lot], hospitals: Iterable[Hospital], agreements: Iterable[Agreement]
+        cls,
+        version: int,
+        lots: Iterable[Lot],
+        hospitals: Iterable[Hospital],
+        agreements: Iterable[Agreement],
+        calendars: Iterable[Calendar] = (),
     ) -> "Directory":
         """Assemble a directory from its parts."""
         by_hospital: dict[HospitalId, list[Agreement]] = {}
@@ -30,6 +37,7 @@ class Directory:
             lots=MappingProxyType({lot.lot_id: lot for lot in lots}),
             hospitals=MappingProxyType({hospital.hospital_id: hospital for hospital in hospitals}),
             agreements_by_hospital=MappingProxyType({key: tuple(value) for key, value in by_hospital.items()}),
+            calendars=MappingProxyType({calendar.calendar_id: calendar for calendar in calendars}),
         )
 
     @classmethod
@@ -41,6 +49,10 @@ class Directory:
     def agreements(self) -> tuple[Agreement, ...]:
         """Every agreement, whichever hospital it serves."""
         return tuple(agreement for group in self.agreements_by_hospital.values() for agreement in group)
+
+    def local_time(self, lot: Lot) -> LocalTime:
+        """Give the wall clock and the calendar by which a lot's agreements are read."""
+        return LocalTime.of(lot, self.calendars)
 
     def without_links(self, lot_ids: Collection[LotId]) -> "Directory":
         """Give the same directory, in which the barriers of these lots are not linked."""

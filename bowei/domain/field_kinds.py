@@ -119,6 +119,7 @@ _FIELD_CATALOGUE = (
         "The feeds file describes no sensor of this id. Add it there, with its lot.",
         "数据源文件中没有该车位检测器，请在其中登记。",
     ),
+    FieldKind("unknown_calendar", "No calendar of that id is registered.", "没有登记该日历。"),
     FieldKind("unknown_hospital", "No hospital of that id is registered.", "没有登记该医院。"),
     FieldKind("unknown_block", "No block of that id is described.", "没有描述该街区。"),
     FieldKind("not_a_hospital_lot", "The lot is not of kind hospital.", "该停车场不是医院停车场。"),

@@ -13,6 +13,7 @@ LotId = NewType("LotId", str)
 HospitalId = NewType("HospitalId", str)
 SourceId = NewType("SourceId", str)
 DriverId = NewType("DriverId", str)
+CalendarId = NewType("CalendarId", str)
 
 ID_FORM = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
 """How an id is spelled, whatever it names. Without anchors: engines of regular expressions differ in them."""
@@ -80,7 +81,8 @@ class Lot:
     """A car park run as one.
 
     `barrier_link` says that the lot's barrier is told of holds and keeps their spaces; without it a driver is guided,
-    not guaranteed. `classes` counts spaces of other classes than standard, within `capacity`.
+    not guaranteed. `classes` counts spaces of other classes than standard, within `capacity`. `calendar` says which
+    days are public holidays for its agreements; without one every day is the weekday that it is.
     """
 
     lot_id: LotId
@@ -96,6 +98,7 @@ class Lot:
     classes: Mapping[SpaceClass, int] = field(default_factory=dict)
     paused: bool = False
     synthetic: bool = False
+    calendar: CalendarId | None = None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -80,6 +80,7 @@ class Sight:
             (lot for lot in whole.lots.values() if self.owns_lot(lot) or lot.lot_id in lending),
             (one for one in whole.hospitals.values() if self.owns_hospital(one) or one.hospital_id in lent_to),
             (one for one in whole.agreements if self.side_of(one) is not None),
+            whole.calendars.values(),
         )
 
     def own_lots(self) -> Iterable[LotId]:

@@ -149,6 +149,7 @@ _CATALOGUE = (
     ProblemKind(
         "unknown_closure", 404, "No closure of that id is set, or it is over.", "没有该编号的道路封闭，或已结束。"
     ),
+    ProblemKind("unknown_calendar", 404, "No calendar of that id is registered.", "没有登记该日历。"),
     ProblemKind("unknown_source", 404, "No source of that id is registered.", "没有登记该数据源。"),
     ProblemKind("unknown_diversion", 404, "No diversion of that id is yours.", "您没有该编号的引导记录。"),
     ProblemKind(

@@ -12,6 +12,7 @@ from decimal import Decimal
 from math import ceil
 
 from bowei.domain.agreements import Agreement, MarginRule
+from bowei.domain.calendars import LocalTime
 from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import Approach, Considered, Exclusion, Fee, LotNow, Need, Outlook
 from bowei.domain.costs import failure_s, fee_s, fill_penalty_s, relative_load
@@ -79,23 +80,23 @@ class Prospect:
         "_far",
         "_fee",
         "_lent",
+        "_local",
         "_minute",
         "_minutely",
         "_pools",
         "_reported",
         "_tariff",
-        "_zone",
         "agreement",
         "lot",
         "lot_id",
     )
 
-    def __init__(self, agreement: Agreement, lot: Lot, hospital: Hospital) -> None:
+    def __init__(self, agreement: Agreement, lot: Lot, local: LocalTime, hospital: Hospital) -> None:
         self.agreement = agreement
         self.lot = lot
         self.lot_id = lot.lot_id
         self._far = distance_m(lot.location, hospital.door) > hospital.radius_m
-        self._zone = lot.zone
+        self._local = local
         self._minutely = agreement.minutely
         self._minute = -1
         self._lent: _Lent = {}
@@ -121,7 +122,7 @@ class Prospect:
     ) -> Considered:
         if self._minute != asked.minute or not self._minutely:
             self._minute = asked.minute
-            lent = self.agreement.lent_at(asked.now, self._zone)
+            lent = self.agreement.lent_at(asked.now, self._local)
             if lent != self._lent:  # else what was worked out of it stands
                 self._lent = lent
             self._ends.clear()
@@ -184,12 +185,12 @@ class Prospect:
     def _bound_stay(self, one: Considered, space_class: SpaceClass, drive_s: float, asked: AskedBy) -> None:
         """Say until when the car may stay, and leave the lot out where it would stay longer."""
         if space_class not in self._ends:
-            self._ends[space_class] = self.agreement.out_by(asked.now, self._zone, space_class)
+            self._ends[space_class] = self.agreement.out_by(asked.now, self._local, space_class)
         one.out_by = out_by = self._ends[space_class]
         too_long = asked.need.stay is not None and asked.need.stay > self.agreement.max_stay
         if out_by is not None:
             leaves_at = asked.now + timedelta(seconds=drive_s) + asked.stay
-            too_long |= leaves_at.astimezone(self._zone).replace(tzinfo=None) > out_by
+            too_long |= leaves_at.astimezone(self._local.zone).replace(tzinfo=None) > out_by
         if too_long:
             one.excluded = Exclusion.STAY_TOO_LONG
 

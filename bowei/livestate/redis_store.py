@@ -16,6 +16,7 @@ from redis.exceptions import NoScriptError, RedisError
 from typing_extensions import override
 
 from bowei.domain.agreements import Agreement
+from bowei.domain.calendars import Calendar
 from bowei.domain.choosing import LotNow
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
@@ -54,6 +55,7 @@ class _DirectoryDocument(msgspec.Struct):
     lots: list[Lot]
     hospitals: list[Hospital]
     agreements: list[Agreement]
+    calendars: list[Calendar] = []
 
 
 class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState):
@@ -140,6 +142,7 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
             list(directory.lots.values()),
             list(directory.hospitals.values()),
             list(directory.agreements),
+            list(directory.calendars.values()),
         )
         await self._ask(("SET", keys.DIRECTORY, _encode(document)))
         await self._publish("directory")
@@ -176,7 +179,9 @@ class RedisLiveState(ShowsReports, ShowsForecasts, ShowsPromises, ReadsLiveState
             return None
         if self._directory is None or self._directory[0] != text:
             document = _decode(str(text), _DirectoryDocument)
-            directory = Directory.of(document.version, document.lots, document.hospitals, document.agreements)
+            directory = Directory.of(
+                document.version, document.lots, document.hospitals, document.agreements, document.calendars
+            )
             self._directory = str(text), directory
         return self._directory[1]
 

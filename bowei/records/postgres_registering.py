@@ -9,8 +9,9 @@ import msgspec
 from typing_extensions import override
 
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.calendars import Calendar
 from bowei.domain.directory import Directory
-from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId, SpaceClass, Standing
+from bowei.domain.lots import CalendarId, Hospital, HospitalId, Lot, LotId, Name, SourceId, SpaceClass, Standing
 from bowei.domain.tariffs import Tariff
 from bowei.records.connecting import acquired, translated
 from bowei.records.postgres_trusting import enrol
@@ -23,6 +24,7 @@ _CODES = {
     "agreement_hospital_id_fkey": "unknown_hospital",
     "source_lot_lot_id_fkey": "unknown_lot",
     "gate_key_hospital_id_fkey": "unknown_hospital",
+    "lot_calendar_id_fkey": "unknown_calendar",
     "version_lot": "unknown_lot",
     "version_hospital": "unknown_hospital",
 }
@@ -46,6 +48,16 @@ class PostgresRegister(Register):
                     windows = await connection.fetch(
                         "SELECT * FROM bowei.lending_window ORDER BY agreement_id, ordinal"
                     )
+                    calendars = await connection.fetch(
+                        """
+                        SELECT c.*,
+                               ARRAY(SELECT day FROM bowei.calendar_day d WHERE d.calendar_id = c.calendar_id
+                                     ORDER BY day) AS days,
+                               ARRAY(SELECT counts_as FROM bowei.calendar_day d WHERE d.calendar_id = c.calendar_id
+                                     ORDER BY day) AS kinds
+                        FROM bowei.calendar c
+                        """
+                    )
         by_agreement: dict[str, list[LendingWindow]] = {}
         for row in windows:
             by_agreement.setdefault(row["agreement_id"], []).append(_window(row))
@@ -54,6 +66,7 @@ class PostgresRegister(Register):
             (_lot(row["document"], paused=row["paused"]) for row in lots),
             (msgspec.json.decode(row["document"], type=Hospital) for row in hospitals),
             (_agreement(row, tuple(by_agreement.get(row["agreement_id"], ()))) for row in agreements),
+            (_calendar(row) for row in calendars),
         )
 
     @override
@@ -63,15 +76,35 @@ class PostgresRegister(Register):
                 return int(await connection.fetchval("SELECT version FROM bowei.directory_version"))
 
     @override
+    async def put_calendars(self, calendars: Sequence[Calendar]) -> None:
+        async with changing_directory(self._pool) as connection:
+            for one in calendars:
+                await connection.execute(
+                    """
+                    INSERT INTO bowei.calendar (calendar_id, name_zh, name_en) VALUES ($1, $2, $3)
+                    ON CONFLICT (calendar_id) DO UPDATE SET name_zh = excluded.name_zh, name_en = excluded.name_en
+                    """,
+                    one.calendar_id,
+                    one.name.zh,
+                    one.name.en,
+                )
+                await connection.execute("DELETE FROM bowei.calendar_day WHERE calendar_id = $1", one.calendar_id)
+                await connection.executemany(
+                    "INSERT INTO bowei.calendar_day (calendar_id, day, counts_as) VALUES ($1, $2, $3)",
+                    [(one.calendar_id, day, counts_as) for day, counts_as in one.days.items()],
+                )
+
+    @override
     async def put_lots(self, lots: Sequence[Lot]) -> None:
         async with changing_directory(self._pool) as connection:
             await connection.executemany(
                 """
-                INSERT INTO bowei.lot (lot_id, document, timezone, capacity, paused) VALUES ($1, $2::jsonb, $3, $4, $5)
+                INSERT INTO bowei.lot (lot_id, document, timezone, capacity, paused, calendar_id)
+                VALUES ($1, $2::jsonb, $3, $4, $5, $6)
                 ON CONFLICT (lot_id) DO UPDATE SET document = excluded.document, timezone = excluded.timezone,
-                    capacity = excluded.capacity, paused = excluded.paused
+                    capacity = excluded.capacity, paused = excluded.paused, calendar_id = excluded.calendar_id
                 """,
-                [(lot.lot_id, _json(lot), lot.timezone, lot.capacity, lot.paused) for lot in lots],
+                [(lot.lot_id, _json(lot), lot.timezone, lot.capacity, lot.paused, lot.calendar) for lot in lots],
             )
             await connection.executemany(
                 """
@@ -313,6 +346,11 @@ def _json(value: Lot | Hospital | _Terms) -> str:
 
 def _lot(document: str, *, paused: bool) -> Lot:
     return dataclasses.replace(msgspec.json.decode(document, type=Lot), paused=paused)
+
+
+def _calendar(row: asyncpg.Record) -> Calendar:
+    name = Name(row["name_zh"], row["name_en"])
+    return Calendar(CalendarId(row["calendar_id"]), name, dict(zip(row["days"], row["kinds"], strict=True)))
 
 
 def _window(row: asyncpg.Record) -> LendingWindow:

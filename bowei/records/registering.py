@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.calendars import Calendar
 from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId
 
@@ -74,10 +75,15 @@ class Register(Protocol):
         """Give the version of the directory, which grows with every change."""
         ...
 
+    async def put_calendars(self, calendars: Sequence[Calendar]) -> None:
+        """Register calendars, or change them: of each all of its days."""
+        ...
+
     async def put_lots(self, lots: Sequence[Lot]) -> None:
         """Register lots, or change them.
 
         Raises:
+            UnknownReference: a lot's calendar is not registered.
             StillInUse: the new capacity is below what is held on the lot.
         """
         ...

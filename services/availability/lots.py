@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.calendars import LocalTime
 from bowei.domain.choosing import LotNow
 from bowei.domain.dirt import Dirt, Doubt
 from bowei.domain.freshness import Freshness
@@ -105,7 +106,12 @@ class LotStatus:
 
 
 def describe_lot(
-    lot: Lot, lot_now: LotNow, agreements: Sequence[Agreement], previous: Level | None, now: datetime
+    lot: Lot,
+    local: LocalTime,
+    lot_now: LotNow,
+    agreements: Sequence[Agreement],
+    previous: Level | None,
+    now: datetime,
 ) -> LotStatus:
     """Say what is known of a lot at `now`; `agreements` are those that lend its spaces, `previous` its last level."""
     promise = lot_now.promise
@@ -117,7 +123,11 @@ def describe_lot(
     counted = heard if heard is not None and heard.state not in _COUNTLESS else None
     bound = Bound.EXACT if counted is None else counted.bound
     free = None if counted is None else counted.countable
-    sharing = tuple(row for agreement in agreements for row in _share(lot, agreement, counted, promise, now))
+    sharing = tuple(
+        row
+        for agreement in agreements
+        for row in _share(agreement, {} if lot.paused else agreement.lent_at(now, local), counted, promise)
+    )
     state = LotState.UNKNOWN if heard is None else heard.state
     capacity = lot.capacity if counted is None or counted.capacity is None else counted.capacity
     return LotStatus(
@@ -161,8 +171,9 @@ def _headline(row: Sharing) -> bool:
     return row.space_class is SpaceClass.STANDARD
 
 
-def _share(lot: Lot, agreement: Agreement, counted: Report | None, promise: LotPromise, now: datetime) -> list[Sharing]:
-    lent_now = {} if lot.paused else agreement.lent_at(now, lot.zone)
+def _share(
+    agreement: Agreement, lent_now: Mapping[SpaceClass, int], counted: Report | None, promise: LotPromise
+) -> list[Sharing]:
     rows = []
     for space_class in sorted({window.space_class for window in agreement.windows}):
         lent = lent_now.get(space_class, 0)

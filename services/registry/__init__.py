@@ -2,6 +2,7 @@
 
     answers   GET/PUT /v1/lots/{id}, POST …/pause, …/resume · GET/PUT /v1/hospitals/{id}
               GET /v1/quality, …/sources/{id}, …/lots/{id}, POST …/suspend, …/release · the page /quality
+              GET/PUT /v1/calendars/{id}
               PUT/GET /v1/road-speeds · GET/PUT/DELETE /v1/closures/{id}
               GET /v1/reports/{month} · GET /v1/lots/{id}/coming
               GET /v1/audit · GET/PUT /v1/parties/{id} · POST /v1/token · /.well-known/jwks.json
@@ -25,6 +26,7 @@ answers 503 and has changed nothing; nobody is diverted by the registry, so it m
     parties_api   parties, their secrets and tokens                     first_code  how the first one gets in
     tokens     access tokens, ours and a provider's                     token_keys  what ours are signed with
     auditing   every act is noted before it is tried                    audit_api   who did what
+    calendars_api   public holidays, and days made up for them
     roads_api  speeds and closures of roads      roads_params  what may be said of them
     quality_api   how the data stands, and a person's word on it: quality_views for programs, quality_page for people
 """

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, Field, ValidationInfo, field_validator, model_validator
 
 from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.calendars import HOLIDAY
 from bowei.domain.choice_rules import USUAL_RULES
 from bowei.domain.lots import HospitalId, LotId, SpaceClass, Standing
 from bowei.domain.tariffs import Tariff
@@ -34,12 +35,16 @@ class StepIn(BaseModel):
 
 
 class WindowIn(BaseModel):
-    """Hours of some weekdays in which spaces of one class are lent, in the lot's local time."""
+    """Hours of some days in which spaces of one class are lent, in the lot's local time."""
 
     model_config = STRICT
     space_class: Annotated[SpaceClass, Field(alias="class", strict=False)] = SpaceClass.STANDARD
     spaces: Count
-    days: Annotated[list[int], Field(min_length=1, max_length=7)] = Field(default_factory=lambda: sorted(EVERY_DAY))
+    days: Annotated[list[int], Field(min_length=1, max_length=8)] = Field(
+        default_factory=lambda: sorted(EVERY_DAY),
+        description="What the day may count as: 1 (Monday) to 7, 8 a public holiday of the lot's calendar. All seven "
+        "weekdays are every day, holidays too.",
+    )
     starts: ClockText = "00:00"
     stops: ClockText = "00:00"
     steps: Annotated[list[StepIn], Field(max_length=48)] = Field(
@@ -51,7 +56,7 @@ class WindowIn(BaseModel):
     @field_validator("days")
     @classmethod
     def _check_days(cls, days: list[int]) -> list[int]:
-        if not set(days) <= EVERY_DAY or len(set(days)) != len(days):
+        if not set(days) <= EVERY_DAY | {HOLIDAY} or len(set(days)) != len(days):
             raise wrong("bad_window")
         return days
 

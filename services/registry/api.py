@@ -68,7 +68,13 @@ async def put_lot(lot_id: LotIdPath, sent: LotIn, wired: Wired, response: Respon
     directory = await wired.register.directory()
     known = directory.lots.get(LotId(lot_id))
     lot = sent.lot(lot_id, sent.timezone, paused_now=known is not None and known.paused)
-    refuse_faulty([*plausible.of_lot(lot), *plausible.of_own_lot(lot, directory.hospitals.values())])
+    refuse_faulty(
+        [
+            *plausible.of_lot(lot),
+            *plausible.of_lots_calendar(lot, directory.calendars.keys()),
+            *plausible.of_own_lot(lot, directory.hospitals.values()),
+        ]
+    )
     with answered():
         await wired.register.put_lots([lot])
     response.status_code = 200 if known else 201
@@ -182,12 +188,13 @@ async def put_scene(request: Request, wired: Wired) -> View:
     sent = await asyncio.to_thread(lambda: read_scene(yaml_text.read_yaml(body) if is_yaml else json.loads(body)))
     scene = check_scene(sent, directory, sources)
     with answered():
+        await wired.register.put_calendars(scene.calendars)
         await wired.register.put_lots(scene.lots)
         await wired.register.put_hospitals(scene.hospitals)
         await wired.register.put_agreements(scene.agreements)
         await wired.register.put_sources(scene.sources)
     places = wired.road_places
-    counts = {name: len(getattr(scene, name)) for name in ("lots", "hospitals", "agreements", "sources")}
+    counts = {name: len(getattr(scene, name)) for name in ("calendars", "lots", "hospitals", "agreements", "sources")}
     _log.info("scene_registered", extra=counts)
     off_road = [
         *(f for i, lot in enumerate(scene.lots) for f in _under("lots", i, plausible.off_road_of_lot(lot, places))),

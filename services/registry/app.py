@@ -23,7 +23,16 @@ from bowei.records.postgres_registering import PostgresRegister
 from bowei.records.postgres_road_book import PostgresRoadBook
 from bowei.records.postgres_sharing import PostgresSharing
 from bowei.roads.verdicts import RoadPlaces
-from services.registry import agreements_api, api, audit_api, parties_api, quality_api, reports_api, roads_api
+from services.registry import (
+    agreements_api,
+    api,
+    audit_api,
+    calendars_api,
+    parties_api,
+    quality_api,
+    reports_api,
+    roads_api,
+)
 from services.registry.first_code import offer_first_code
 from services.registry.settings import Settings
 from services.registry.succeeding import Succession
@@ -82,6 +91,7 @@ def assemble(
         api.router,
         agreements_api.router,
         reports_api.router,
+        calendars_api.router,
         roads_api.router,
         quality_api.looking,
         quality_api.acting,

@@ -21,10 +21,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from bowei.domain.calendars import HOLIDAY, Calendar
 from bowei.domain.choice_rules import USUAL_RULES, ChoiceRules
 from bowei.domain.lots import (
     ID_FORM,
     LARGEST_COUNT,
+    CalendarId,
     Entrance,
     GateThresholds,
     Hospital,
@@ -52,6 +54,8 @@ Weight = Annotated[float, Field(ge=0, le=10)]
 Chance = Annotated[float, Field(ge=0.5, le=0.999)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 LONGEST_STAY_S = 604_800
+_MOST_DAYS = 2_000
+"""Of a calendar: twenty years of one that has a hundred such days a year."""
 
 
 def wrong(code: str) -> PydanticCustomError:
@@ -147,6 +151,23 @@ class EntranceIn(BaseModel):
         return Entrance(self.entrance_id, self.name.name(), self.location.point())
 
 
+class CalendarIn(BaseModel):
+    """The days that are not what the week says."""
+
+    model_config = STRICT
+    name: NameIn
+    days: Annotated[dict[DayText, Annotated[int, Field(ge=1, le=HOLIDAY)]], Field(max_length=_MOST_DAYS)] = Field(
+        description="What a local date counts as: 1 (Monday) to 7, as a Saturday on which work is made up for counts "
+        "as the day it stands for; 8: a public holiday.",
+        examples=[{"2026-02-14": 1, "2026-02-16": 8, "2026-02-17": 8}],
+    )
+
+    def calendar(self, calendar_id: str) -> Calendar:
+        """Give the domain's value."""
+        days = {date.fromisoformat(day): counts_as for day, counts_as in self.days.items()}
+        return Calendar(CalendarId(calendar_id), self.name.name(), days)
+
+
 class LotFields(BaseModel):
     """A car park run as one, but for its id and time zone, which a scene says otherwise."""
 
@@ -162,6 +183,9 @@ class LotFields(BaseModel):
     classes: dict[str, Count] = Field(default_factory=dict, description="Spaces of class disabled and ev.")
     paused: bool | None = Field(default=None, description="Absent: stays as it is.")
     synthetic: bool = False
+    calendar: Identifier | None = Field(
+        default=None, description="The calendar of its public holidays; absent: every day is the weekday that it is."
+    )
 
     @field_validator("classes")
     @classmethod
@@ -186,6 +210,7 @@ class LotFields(BaseModel):
             classes={SpaceClass(name): count for name, count in self.classes.items()},
             paused=paused_now if self.paused is None else self.paused,
             synthetic=self.synthetic,
+            calendar=None if self.calendar is None else CalendarId(self.calendar),
         )
 
 

@@ -5,13 +5,13 @@ Each function yields the errors of one value, with paths inside it; `under` puts
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from shapely.geometry import Point as Pin
 from shapely.geometry.base import BaseGeometry
 
 from bowei.domain.agreements import Agreement, LendingWindow
-from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
+from bowei.domain.lots import CalendarId, Hospital, HospitalId, Lot, LotId, LotKind, SpaceClass
 from bowei.domain.places import Point, distance_m
 from bowei.domain.problems import FieldError
 from bowei.roads.verdicts import RoadPlaces
@@ -40,6 +40,12 @@ def of_lot(lot: Lot, area: BaseGeometry | None = None) -> Iterator[FieldError]:
         swapped = area.covers(Pin(lot.location.lat, lot.location.lon))
         if swapped or area.distance(Pin(lot.location.lon, lot.location.lat)) > _FORGIVEN_DEGREES:
             yield FieldError("location", "swapped_axes" if swapped else "outside_block")
+
+
+def of_lots_calendar(lot: Lot, calendars: Collection[CalendarId]) -> Iterator[FieldError]:
+    """Yield what can't be true of a lot, given the calendars there are."""
+    if lot.calendar is not None and lot.calendar not in calendars:
+        yield FieldError("calendar", "unknown_calendar")
 
 
 def of_hospital(hospital: Hospital, lots: Mapping[LotId, Lot]) -> Iterator[FieldError]:

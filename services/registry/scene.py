@@ -4,7 +4,7 @@ It is read in two steps: its form (`read_scene`), then all that can't be true of
 already (`check_scene`). Both name every fault by its path in the document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal, Self
@@ -13,8 +13,9 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from shapely.geometry import Polygon
 
 from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.calendars import Calendar
 from bowei.domain.directory import Directory
-from bowei.domain.lots import Hospital, HospitalId, Lot, LotId, SourceId
+from bowei.domain.lots import CalendarId, Hospital, HospitalId, Lot, LotId, SourceId
 from bowei.domain.problems import FieldError, Refused
 from bowei.observability.validation import refused_for
 from bowei.records.registering import Source
@@ -23,6 +24,7 @@ from services.registry.agreement_params import AgreementIn
 from services.registry.enrolling import enrolled, faults_of_source
 from services.registry.params import (
     STRICT,
+    CalendarIn,
     HospitalIn,
     Identifier,
     LotFields,
@@ -79,6 +81,12 @@ class BlockIn(BaseModel):
     area: AreaIn | None = None
 
 
+class SceneCalendarIn(CalendarIn):
+    """A calendar of a scene."""
+
+    calendar_id: Identifier
+
+
 class SceneLotIn(LotFields):
     """A lot of a scene."""
 
@@ -110,6 +118,7 @@ class SceneIn(BaseModel):
     model_config = STRICT
     scene: AboutIn
     blocks: Annotated[list[BlockIn], Field(max_length=200)] = Field(default_factory=list)
+    calendars: Annotated[list[SceneCalendarIn], Field(max_length=50)] = Field(default_factory=list)
     lots: Annotated[list[SceneLotIn], Field(max_length=2_000)] = Field(default_factory=list)
     hospitals: Annotated[list[SceneHospitalIn], Field(max_length=200)] = Field(default_factory=list)
     agreements: Annotated[list[SceneAgreementIn], Field(max_length=5_000)] = Field(default_factory=list)
@@ -120,6 +129,7 @@ class SceneIn(BaseModel):
 class Scene:
     """A scene that may be registered, and the keys that were made for its new sources."""
 
+    calendars: tuple[Calendar, ...]
     lots: tuple[Lot, ...]
     hospitals: tuple[Hospital, ...]
     agreements: tuple[Agreement, ...]
@@ -154,12 +164,16 @@ def check_scene(sent: SceneIn, directory: Directory, sources: Sequence[Source]) 
     )
     all_lots = dict(directory.lots) | {lot.lot_id: lot for lot in lots}
     all_hospitals = dict(directory.hospitals) | {hospital.hospital_id: hospital for hospital in hospitals}
-    faults = tuple(islice(_faults(sent, lots, hospitals, agreements, all_lots, all_hospitals), _MOST_ERRORS))
+    all_calendars = {*directory.calendars, *(CalendarId(calendar.calendar_id) for calendar in sent.calendars)}
+    faults = tuple(
+        islice(_faults(sent, lots, hospitals, agreements, all_lots, all_hospitals, all_calendars), _MOST_ERRORS)
+    )
     if faults:
         raise Refused("invalid_request", errors=faults)
     known = {source.source_id: source for source in sources}
     enrolments = [enrolled(source.source_id, source, known.get(SourceId(source.source_id))) for source in sent.sources]
     return Scene(
+        calendars=tuple(calendar.calendar(calendar.calendar_id) for calendar in sent.calendars),
         lots=lots,
         hospitals=hospitals,
         agreements=agreements,
@@ -180,11 +194,13 @@ def _faults(
     agreements: Sequence[Agreement],
     all_lots: Mapping[LotId, Lot],
     all_hospitals: Mapping[HospitalId, Hospital],
+    all_calendars: Collection[CalendarId],
 ) -> Iterator[FieldError]:
     yield from _repeated_ids(sent)
     areas = {block.block_id: None if block.area is None else block.area.polygon() for block in sent.blocks}
     for index, lot in enumerate(lots):
         yield from plausible.under(f"lots[{index}]", plausible.of_lot(lot, areas.get(lot.block)))
+        yield from plausible.under(f"lots[{index}]", plausible.of_lots_calendar(lot, all_calendars))
         others = (hospital for hospital in all_hospitals.values() if hospital not in hospitals)
         yield from plausible.under(f"lots[{index}]", plausible.of_own_lot(lot, others))
     for index, hospital in enumerate(hospitals):
@@ -203,6 +219,7 @@ def _faults(
 def _repeated_ids(sent: SceneIn) -> Iterator[FieldError]:
     groups = (
         ("blocks", "block_id", [block.block_id for block in sent.blocks]),
+        ("calendars", "calendar_id", [calendar.calendar_id for calendar in sent.calendars]),
         ("lots", "lot_id", [lot.lot_id for lot in sent.lots]),
         ("hospitals", "hospital_id", [hospital.hospital_id for hospital in sent.hospitals]),
         ("agreements", "agreement_id", [agreement.agreement_id for agreement in sent.agreements]),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import time
 
 from bowei.domain.agreements import Agreement, LendingWindow
+from bowei.domain.calendars import Calendar
 from bowei.domain.field_kinds import FIELD_KINDS
 from bowei.domain.lots import Hospital, Lot, Name
 from bowei.domain.parties import Party
@@ -34,7 +35,13 @@ def lot_view(lot: Lot) -> View:
         "paused": lot.paused,
         "synthetic": lot.synthetic,
     }
-    return view | _said(block=lot.block or None, max_height_cm=lot.max_height_cm)
+    return view | _said(block=lot.block or None, max_height_cm=lot.max_height_cm, calendar=lot.calendar)
+
+
+def calendar_view(calendar: Calendar) -> View:
+    """Show a calendar."""
+    days = {day.isoformat(): counts_as for day, counts_as in sorted(calendar.days.items())}
+    return {"calendar_id": calendar.calendar_id, "name": _name(calendar.name), "days": days}
 
 
 def hospital_view(hospital: Hospital) -> View:

@@ -5,9 +5,21 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.calendars import HOLIDAY, Calendar
 from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.directory import Directory
-from bowei.domain.lots import Entrance, Hospital, HospitalId, Lot, LotId, LotKind, Name, SpaceClass, Standing
+from bowei.domain.lots import (
+    CalendarId,
+    Entrance,
+    Hospital,
+    HospitalId,
+    Lot,
+    LotId,
+    LotKind,
+    Name,
+    SpaceClass,
+    Standing,
+)
 from bowei.domain.places import Point
 from bowei.domain.tariffs import Tariff
 
@@ -33,10 +45,12 @@ def directory(version: int = 1, **changes: object) -> Directory:
         max_height_cm=210,
         classes={SpaceClass.DISABLED: 6},
         synthetic=True,
+        calendar=CalendarId("cn"),
     )
     hospital = Hospital(
         HospitalId("first"), Name("医院", "First"), MALL, HERE, HERE, "hubin", 1_500, rules=ChoiceRules(rotation_s=10.0)
     )
+    calendar = Calendar(CalendarId("cn"), Name("节假日", "Holidays"), {NINE.date(): HOLIDAY})
     windows = (LendingWindow(SpaceClass.STANDARD, 40, frozenset({1, 5}), NINE.time(), NINE.time(), STEPS),)
     agreement = Agreement(
         AgreementId("mall-first"),
@@ -52,4 +66,4 @@ def directory(version: int = 1, **changes: object) -> Directory:
         tariff=Tariff(Decimal("7.50"), "HKD", 15, Decimal(60)),
         protects={Standing.THERAPY: 2},
     )
-    return Directory.of(version, [replace(lot, **changes)], [hospital], [agreement])  # type: ignore[arg-type]
+    return Directory.of(version, [replace(lot, **changes)], [hospital], [agreement], [calendar])  # type: ignore[arg-type]

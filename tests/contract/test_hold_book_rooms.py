@@ -1,6 +1,7 @@
 """How many spaces the ledger promises, kept by every store: what each limit allows and not one more."""
 
 import asyncio
+import dataclasses
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bowei.domain.agreements import AgreementId, LendingWindow
+from bowei.domain.calendars import HOLIDAY, Calendar
 from bowei.domain.dirt import Doubt
-from bowei.domain.lots import LotId, SpaceClass
+from bowei.domain.lots import CalendarId, LotId, Name, SpaceClass
 from bowei.domain.observations import Bound, LotState, PassageKind
 from bowei.records.holding import Outcome
 from tests.contract.block import (
@@ -44,6 +46,20 @@ async def test_only_an_open_lot_offers(block: Block, state: LotState) -> None:
     """Shows that closed, broken and unknown lots get no new holds, whatever their count."""
     await block.report(MALL, free=50, state=state, seq=1)
     assert (await block.ask("ann")).outcome is Outcome.NONE
+
+
+async def test_a_holiday_lends_what_is_lent_on_holidays(block: Block) -> None:
+    """Shows that a hold is decided by the lot's calendar, from the commit that changes it on."""
+    today = (await block.book.now()).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    weekday = LendingWindow(SpaceClass.STANDARD, 40, frozenset({today.isoweekday()}))
+    await block.register.put_agreements([lending(MALL_FIRST, MALL, FIRST, 40, windows=(weekday,))])
+    assert (await block.ask("ann")).outcome is Outcome.GRANTED
+    calendar = Calendar(CalendarId("cn"), Name("节假日", "Holidays"), {today: HOLIDAY})
+    await block.register.put_calendars([calendar])
+    await block.register.put_lots([a_lot(MALL, 50, calendar=calendar.calendar_id)])
+    assert (await block.ask("bob")).outcome is Outcome.NONE
+    await block.register.put_calendars([dataclasses.replace(calendar, days={})])
+    assert (await block.ask("cat")).outcome is Outcome.GRANTED
 
 
 async def test_a_lot_that_does_not_know_its_count_offers_nothing(block: Block) -> None:

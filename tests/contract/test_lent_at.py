@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bowei.domain.agreements import Agreement, LendingWindow, QuotaStep
-from bowei.domain.lots import SpaceClass
+from bowei.domain.agreements import EVERY_DAY, Agreement, LendingWindow, QuotaStep
+from bowei.domain.calendars import HOLIDAY, Calendar, LocalTime
+from bowei.domain.lots import CalendarId, Name, SpaceClass
 from bowei.records.connecting import connect
 from bowei.records.postgres_registering import PostgresRegister
 from tests.contract.block import FIRST, MALL, MALL_FIRST, OWN, a_hospital, a_lot
@@ -52,11 +53,24 @@ windows = st.builds(
     LendingWindow,
     st.sampled_from(SpaceClass),
     st.integers(0, 9),
-    st.frozensets(st.integers(1, 7), min_size=1),
+    st.one_of(st.frozensets(st.integers(1, 8), min_size=1), st.just(EVERY_DAY)),
     hours,
     hours,
     st.lists(st.builds(QuotaStep, hours, st.sampled_from([0, 0, 3])), max_size=3).map(tuple),
 )
+CITY = CalendarId("city")
+calendars = st.one_of(
+    st.none(),
+    st.builds(
+        Calendar,
+        st.just(CITY),
+        st.just(Name("日历", "Calendar")),
+        st.dictionaries(
+            wall_clocks.map(lambda wall: wall.date()), st.one_of(st.just(HOLIDAY), st.integers(1, 7)), max_size=9
+        ),
+    ),
+)
+"""A lot's own; None: it names none."""
 days = st.one_of(st.none(), st.sampled_from([moment.date() for moment in CHANGES]))
 agreements = st.builds(
     Agreement,
@@ -74,6 +88,11 @@ agreements = st.builds(
 def on_sundays(starts: time, stops: time) -> Agreement:
     """Give an agreement that lends five spaces on Sundays between two hours."""
     return Agreement(MALL_FIRST, MALL, FIRST, (LendingWindow(SpaceClass.STANDARD, 5, frozenset({7}), starts, stops),))
+
+
+def a_holiday(day: date) -> Calendar:
+    """Give a calendar with one public holiday."""
+    return Calendar(CITY, Name("日历", "Calendar"), {day: HOLIDAY})
 
 
 def zurich(local: str, *, fold: int = 0) -> tuple[str, datetime]:
@@ -94,24 +113,43 @@ async def pool(ledger_url: str) -> AsyncIterator[asyncpg.Pool]:
     await pool.close()
 
 
+async def put_lot(register: PostgresRegister, zone: str, calendar: Calendar | None) -> None:
+    """Put the mall into a zone, with a calendar of its own or none."""
+    if calendar is not None:
+        await register.put_calendars([calendar])
+    await register.put_lots([a_lot(MALL, 50, timezone=zone, calendar=None if calendar is None else CITY)])
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(agreement=on_sundays(time(2, 30), time(2, 30)), zone_and_at=zurich("2026-03-29T02:30"))
-@example(agreement=on_sundays(time(2, 30), time(4)), zone_and_at=zurich("2026-10-25T02:30"))
-@example(agreement=on_sundays(time(2, 30), time(4)), zone_and_at=zurich("2026-10-25T02:30", fold=1))
-@example(agreement=on_sundays(time(8), time(10)), zone_and_at=zurich("2026-03-29T10:00"))
-@example(agreement=on_sundays(time(8), time(10)), zone_and_at=zurich("2026-03-29T08:00"))
-@example(agreement=on_sundays(time(22), time(6)), zone_and_at=zurich("2026-03-30T06:00"))
-@given(agreement=agreements, zone_and_at=zones_and_instants)
+@example(agreement=on_sundays(time(2, 30), time(2, 30)), zone_and_at=zurich("2026-03-29T02:30"), calendar=None)
+@example(agreement=on_sundays(time(2, 30), time(4)), zone_and_at=zurich("2026-10-25T02:30"), calendar=None)
+@example(agreement=on_sundays(time(2, 30), time(4)), zone_and_at=zurich("2026-10-25T02:30", fold=1), calendar=None)
+@example(agreement=on_sundays(time(8), time(10)), zone_and_at=zurich("2026-03-29T10:00"), calendar=None)
+@example(agreement=on_sundays(time(8), time(10)), zone_and_at=zurich("2026-03-29T08:00"), calendar=None)
+@example(agreement=on_sundays(time(22), time(6)), zone_and_at=zurich("2026-03-30T06:00"), calendar=None)
+@example(
+    agreement=dataclasses.replace(on_sundays(time(0), time(0)), windows=(LendingWindow(SpaceClass.STANDARD, 5),)),
+    zone_and_at=zurich("2026-03-29T12:00"),
+    calendar=a_holiday(date(2026, 3, 29)),
+)
+@example(
+    agreement=on_sundays(time(22), time(6)),
+    zone_and_at=zurich("2026-03-30T05:00"),
+    calendar=a_holiday(date(2026, 3, 29)),
+)
+@given(agreement=agreements, zone_and_at=zones_and_instants, calendar=calendars)
 async def test_the_ledger_lends_what_the_domain_says(
-    pool: asyncpg.Pool, agreement: Agreement, zone_and_at: tuple[str, datetime]
+    pool: asyncpg.Pool, agreement: Agreement, zone_and_at: tuple[str, datetime], calendar: Calendar | None
 ) -> None:
-    """Shows that SQL and Python agree on windows, weekdays, last days and the days on which clocks change."""
+    """Shows that SQL and Python agree on windows, weekdays, holidays, last days and the days on which clocks change."""
     zone, at = zone_and_at
     register = PostgresRegister(pool)
-    await register.put_lots([a_lot(MALL, 50, timezone=zone)])
+    await put_lot(register, zone, calendar)
     await register.put_agreements([agreement])
     rows = await pool.fetch("SELECT * FROM bowei.lent_at($1, $2)", at, [MALL_FIRST])
-    assert {row["space_class"]: row["spaces"] for row in rows} == agreement.lent_at(at, ZoneInfo(zone))
+    assert {row["space_class"]: row["spaces"] for row in rows} == agreement.lent_at(
+        at, LocalTime(ZoneInfo(zone), calendar)
+    )
 
 
 TAPERS = dataclasses.replace(
@@ -122,6 +160,14 @@ TAPERS = dataclasses.replace(
         ),
     ),
 )
+WEEKDAYS = dataclasses.replace(
+    on_sundays(time(18), time(0)),
+    windows=(
+        LendingWindow(SpaceClass.STANDARD, 5, frozenset({7}), time(18), time(0), (QuotaStep(time(22), 2),)),
+        LendingWindow(SpaceClass.STANDARD, 5, frozenset({1}), time(0), time(0), (QuotaStep(time(12), 4),)),
+    ),
+)
+"""Sunday's evening goes on into Monday, unless Monday is a holiday."""
 NIGHT = dataclasses.replace(
     on_sundays(time(22), time(6)),
     windows=(
@@ -133,21 +179,22 @@ NIGHT = dataclasses.replace(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@example(agreement=TAPERS, zone_and_at=zurich("2026-03-29T01:30"))
-@example(agreement=TAPERS, zone_and_at=zurich("2026-10-25T02:30", fold=1))
-@example(agreement=NIGHT, zone_and_at=zurich("2026-03-28T23:30"))
-@example(agreement=NIGHT, zone_and_at=zurich("2026-03-29T07:30"))
-@given(agreement=agreements, zone_and_at=zones_and_instants)
+@example(agreement=TAPERS, zone_and_at=zurich("2026-03-29T01:30"), calendar=None)
+@example(agreement=TAPERS, zone_and_at=zurich("2026-10-25T02:30", fold=1), calendar=None)
+@example(agreement=NIGHT, zone_and_at=zurich("2026-03-28T23:30"), calendar=None)
+@example(agreement=NIGHT, zone_and_at=zurich("2026-03-29T07:30"), calendar=None)
+@example(agreement=WEEKDAYS, zone_and_at=zurich("2026-03-29T19:00"), calendar=a_holiday(date(2026, 3, 30)))
+@given(agreement=agreements, zone_and_at=zones_and_instants, calendar=calendars)
 async def test_the_ledger_says_when_a_car_must_be_out_as_the_domain_does(
-    pool: asyncpg.Pool, agreement: Agreement, zone_and_at: tuple[str, datetime]
+    pool: asyncpg.Pool, agreement: Agreement, zone_and_at: tuple[str, datetime], calendar: Calendar | None
 ) -> None:
     """Shows that SQL and Python agree on tapers and on the hour of leaving, also when clocks change meanwhile."""
     zone, at = zone_and_at
     register = PostgresRegister(pool)
-    await register.put_lots([a_lot(MALL, 50, timezone=zone)])
+    await put_lot(register, zone, calendar)
     await register.put_agreements([agreement])
     for space_class in SpaceClass:
-        out_by = agreement.out_by(at, ZoneInfo(zone), space_class)
+        out_by = agreement.out_by(at, LocalTime(ZoneInfo(zone), calendar), space_class)
         said = await pool.fetchval(
             "SELECT bowei.out_by($1, $2, $3 AT TIME ZONE $4)", MALL_FIRST, str(space_class), at, zone
         )
@@ -167,5 +214,5 @@ async def test_a_paused_lot_lends_nothing_in_the_ledger(pool: asyncpg.Pool) -> N
     await register.put_agreements([agreement])
     await register.pause_lot(MALL, paused=True)
     at = datetime(2026, 3, 1, 3, tzinfo=ZoneInfo("Asia/Shanghai"))
-    assert agreement.lent_at(at, ZoneInfo("Asia/Shanghai"))
+    assert agreement.lent_at(at, LocalTime(ZoneInfo("Asia/Shanghai")))
     assert await pool.fetch("SELECT * FROM bowei.lent_at($1, $2)", at, [MALL_FIRST]) == []

@@ -8,8 +8,19 @@ from decimal import Decimal
 import pytest
 
 from bowei.domain.agreements import Agreement, AgreementId, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.calendars import HOLIDAY, Calendar
 from bowei.domain.choice_rules import ChoiceRules
-from bowei.domain.lots import GateThresholds, HospitalId, LotId, LotKind, SourceId, SpaceClass, Standing
+from bowei.domain.lots import (
+    CalendarId,
+    GateThresholds,
+    HospitalId,
+    LotId,
+    LotKind,
+    Name,
+    SourceId,
+    SpaceClass,
+    Standing,
+)
 from bowei.domain.places import Point
 from bowei.domain.tariffs import Tariff
 from bowei.records.holding import Outcome
@@ -32,6 +43,7 @@ from tests.contract.block import (
 )
 from tests.contract.stores import Stores
 
+CN = CalendarId("cn")
 NOWHERE, NOBODY = LotId("nowhere"), HospitalId("nobody")
 
 
@@ -59,6 +71,26 @@ async def test_a_lot_is_given_back_as_it_was_put(block: Block) -> None:
     for version in (lot, dataclasses.replace(lot, capacity=76, paused=False, classes={})):
         await block.register.put_lots([version])
         assert (await block.register.directory()).lots[lot.lot_id] == version
+
+
+async def test_a_calendar_is_given_back_as_it_was_put(block: Block) -> None:
+    """Shows that every day of a calendar survives, and that putting it again replaces all of them."""
+    calendar = Calendar(CN, Name("节假日", "Holidays"), {date(2026, 2, 14): 1, date(2026, 2, 16): HOLIDAY})
+    for version in (calendar, dataclasses.replace(calendar, days={date(2027, 1, 1): HOLIDAY}, name=Name("假", "H"))):
+        before = await block.register.directory_version()
+        await block.register.put_calendars([version])
+        assert (await block.register.directory()).calendars == {CN: version}
+        assert await block.register.directory_version() > before
+
+
+async def test_a_lot_names_a_calendar_that_there_is(block: Block) -> None:
+    """Shows that the name survives, may go again, and that one of nothing is refused."""
+    with pytest.raises(UnknownReference, match="unknown_calendar"):
+        await block.register.put_lots([a_lot(MALL, 50, calendar=CN)])
+    await block.register.put_calendars([Calendar(CN, Name("节假日", "Holidays"), {})])
+    for calendar in (CN, None):
+        await block.register.put_lots([a_lot(MALL, 50, calendar=calendar)])
+        assert (await block.register.directory()).lots[MALL].calendar == calendar
 
 
 async def test_a_hospital_is_given_back_as_it_was_put(block: Block) -> None:

@@ -43,6 +43,7 @@ OWN = {
     "agreement_id": "a",
     "source_id": "malls",
     "closure_id": "west",
+    "calendar_id": "cn",
     "number": "1",
 }
 OTHERS = {
@@ -51,12 +52,22 @@ OTHERS = {
     "agreement_id": "b",
     "source_id": "towers",
     "closure_id": "west",
+    "calendar_id": "cn",
     "number": "1",
     "month": "2026-03",
     "party_id": "somebody-else",
 }
 NOTHING = {**dict.fromkeys((*OWN, "party_id"), "nowhere"), "number": "7", "month": "2026-03"}
-PUTS = {"propose_version", "put_lot", "put_hospital", "put_agreement", "put_source", "put_closure", "put_party"}
+PUTS = {
+    "propose_version",
+    "put_lot",
+    "put_hospital",
+    "put_agreement",
+    "put_source",
+    "put_closure",
+    "put_party",
+    "put_calendar",
+}
 """What makes a thing that is not there yet."""
 
 
@@ -103,6 +114,7 @@ async def registered() -> AsyncIterator[Registered]:
             ("/v1/sources/malls", {"kind": "native", "lots": {"1": "mall"}}),
             ("/v1/sources/towers", {"kind": "native", "lots": {"1": "tower"}}),
             ("/v1/closures/west", _closure()),
+            ("/v1/calendars/cn", _calendar()),
         ):
             answer = await client.put(path, json=body)
             assert answer.status_code == 201, answer.text
@@ -135,6 +147,10 @@ def _closure() -> dict[str, Any]:
     }
 
 
+def _calendar() -> dict[str, Any]:
+    return {"name": NAME, "days": {"2026-02-16": 8}}
+
+
 def _body(operation: str, objects: dict[str, str]) -> Any:
     """Write what the operation takes, so that it is refused for who asks and not for what is sent."""
     bodies: dict[str, Any] = {
@@ -149,6 +165,7 @@ def _body(operation: str, objects: dict[str, str]) -> Any:
             "speeds": [{"way": 1, "direction": "forward", "kmh": 10.0}],
         },
         "put_closure": _closure(),
+        "put_calendar": _calendar(),
         "put_party": {"role": "city", "name": NAME},
     }
     return bodies.get(operation, {"by": "li.wei", "reason": "why"})

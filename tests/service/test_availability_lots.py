@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bowei.domain.agreements import LendingWindow
+from bowei.domain.calendars import HOLIDAY, Calendar
+from bowei.domain.directory import Directory
 from bowei.domain.dirt import Dirt, Doubt
-from bowei.domain.lots import Hospital, Name, SpaceClass
+from bowei.domain.lots import CalendarId, Hospital, Name, SpaceClass
 from bowei.domain.observations import Bound, LotState
 from bowei.domain.offering import PoolPromise
 from bowei.domain.places import Point, to_gcj02
@@ -333,3 +335,19 @@ async def test_a_lot_that_is_no_longer_registered_is_gone(block: Block) -> None:
     body = await block.until("/v1/lots", lambda body: body["total"] == 2)
     assert {item["name"]["en"] for item in body["items"]} == {"First Hospital", "New"}
     assert (await block.client.get(f"/v1/lots/{TOWER}")).status_code == 404
+
+
+async def test_a_holiday_lends_what_the_lots_calendar_says(block: Block) -> None:
+    """What the list says is lent is what the ledger lends."""
+    mall = next(lot for lot in LOTS if lot.lot_id == MALL)
+    today = block.clock.now().astimezone(mall.zone).date()
+    window = LendingWindow(SpaceClass.STANDARD, 7, frozenset({today.isoweekday()}))
+    lends = [replace(one, windows=(window,)) for one in AGREEMENTS if one.lot_id == MALL]
+    holidays = Calendar(CalendarId("cn"), Name("节假日", "Holidays"), {today: HOLIDAY})
+    for calendar, lent in ((None, 7), (holidays.calendar_id, 0)):
+        block.directory_version += 1
+        lots = [replace(one, calendar=calendar) if one is mall else one for one in LOTS]
+        shown = Directory.of(block.directory_version, lots, (HOSPITAL,), lends, [holidays])
+        await block.live_state.show_directory(shown)
+        seen = await block.lot(MALL, lambda said, lent=lent: {one["lent"] for one in said["sharing"]} == {lent})  # type: ignore[misc]
+        assert seen["sharing"]

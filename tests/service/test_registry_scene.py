@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,8 @@ async def test_the_documents_example_is_registered_as_it_says() -> None:
         answer = await _put(client, _example())
 
     assert answer.status_code == 200
-    assert {name: answer.json()[name] for name in ("lots", "hospitals", "agreements", "sources")} == {
+    assert {name: answer.json()[name] for name in ("calendars", "lots", "hospitals", "agreements", "sources")} == {
+        "calendars": 1,
         "lots": 3,
         "hospitals": 1,
         "agreements": 2,
@@ -50,6 +51,7 @@ async def test_the_documents_example_is_registered_as_it_says() -> None:
     assert set(answer.json()["keys"]) == {"in77", "office-vendor"}
     directory = await register.directory()
     assert directory.lots[LotId("in77")].timezone == "Asia/Shanghai"
+    assert directory.local_time(directory.lots[LotId("in77")]).kind_of(date(2026, 2, 16)) == 8
     night = next(one for one in directory.agreements if one.agreement_id == "office-first").windows[1]
     assert (night.starts.isoformat("minutes"), night.stops.isoformat("minutes")) == ("22:00", "06:00")
 
@@ -131,7 +133,7 @@ async def test_json_says_a_scene_as_well() -> None:
         good = await client.put("/v1/scene", json={"scene": about})
         bad = await client.put("/v1/scene", json={"scene": about | {"timezone": "Mars/Base"}})
 
-    assert good.json() == {"lots": 0, "hospitals": 0, "agreements": 0, "sources": 0, "keys": {}}
+    assert good.json() == {"calendars": 0, "lots": 0, "hospitals": 0, "agreements": 0, "sources": 0, "keys": {}}
     assert faults(bad.json()) == [("scene.timezone", "bad_timezone")]
 
 

@@ -45,7 +45,7 @@ def block() -> World:
     """Give a block of one hospital, full, and three empty lots, an hour a second."""
     clock = ScaledClock(datetime.now(UTC), AT, SPEED)
     hospital = Hospital(HOSPITAL, Name("示例医院", "Example Hospital"), LotId("own"), PLACE, PLACE)
-    world = World(LOTS, [hospital], AGREEMENTS, Pace(clock, SPEED), "1")
+    world = World(LOTS, [hospital], AGREEMENTS, {}, Pace(clock, SPEED), "1")
     world.parks[LotId("own")].parked = 1
     return world
 
@@ -127,7 +127,7 @@ async def wait_until(seen: Callable[[], object], *, within_s: float = 10.0) -> N
 async def drive(world: World, stand_in: StandIn, **changes: Any) -> Tally:
     """Let one visitor come, and give what the world counted."""
     tally = Tally()
-    watch = PromiseWatch(tally, {one.lot_id: one for one in LOTS}, AGREEMENTS)
+    watch = PromiseWatch(tally, {one.lot_id: one for one in LOTS}, AGREEMENTS, {})
     visit = Visit(
         number=1,
         came_at=world.pace.now(),

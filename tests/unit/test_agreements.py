@@ -6,18 +6,27 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow
-from bowei.domain.lots import HospitalId, LotId, SpaceClass
+from bowei.domain.agreements import EVERY_DAY, Agreement, AgreementId, LendingWindow, QuotaStep
+from bowei.domain.calendars import HOLIDAY, Calendar, LocalTime
+from bowei.domain.lots import CalendarId, HospitalId, LotId, Name, SpaceClass
 
 HANGZHOU, ZURICH = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Zurich")
 STANDARD, EV = SpaceClass.STANDARD, SpaceClass.EV
 MONDAY, TUESDAY, SUNDAY = 1, 2, 7
+NEW_YEAR = Calendar(
+    CalendarId("cn"),
+    Name("春节", "Spring Festival"),
+    {date(2026, 2, 14): MONDAY, date(2026, 2, 16): HOLIDAY, date(2026, 2, 17): HOLIDAY},
+)
+"""Saturday the 14th is worked as a Monday; Monday the 16th and Tuesday the 17th are holidays."""
 
 
-def lent(local: str, *windows: LendingWindow, zone: ZoneInfo = HANGZHOU, **terms: Any) -> dict[SpaceClass, int]:
+def lent(
+    local: str, *windows: LendingWindow, zone: ZoneInfo = HANGZHOU, calendar: Calendar | None = None, **terms: Any
+) -> dict[SpaceClass, int]:
     """Give what is lent at a local wall-clock time; Monday is 2026-03-02."""
     agreement = Agreement(AgreementId("a"), LotId("l"), HospitalId("h"), windows, **terms)
-    return dict(agreement.lent_at(datetime.fromisoformat(local).replace(tzinfo=zone), zone))
+    return dict(agreement.lent_at(datetime.fromisoformat(local).replace(tzinfo=zone), LocalTime(zone, calendar)))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +97,9 @@ def test_the_lots_own_zone_decides_whatever_zone_the_question_is_in() -> None:
         AgreementId("a"), LotId("l"), HospitalId("h"), (LendingWindow(STANDARD, 5, EVERY_DAY, time(7), time(10)),)
     )
     at = datetime(2026, 3, 2, 8, tzinfo=HANGZHOU)
-    assert agreement.lent_at(at, HANGZHOU) == agreement.lent_at(at.astimezone(ZURICH), HANGZHOU) == {STANDARD: 5}
-    assert agreement.lent_at(at, ZURICH) == {}
+    here, there = LocalTime(HANGZHOU), LocalTime(ZURICH)
+    assert agreement.lent_at(at, here) == agreement.lent_at(at.astimezone(ZURICH), here) == {STANDARD: 5}
+    assert agreement.lent_at(at, there) == {}
 
 
 @pytest.mark.parametrize(("fold", "day"), [(0, date(2026, 10, 25)), (1, date(2026, 10, 25)), (0, date(2026, 3, 29))])
@@ -98,4 +108,44 @@ def test_a_window_follows_the_wall_clock_on_the_day_the_clocks_change(fold: int,
     window = LendingWindow(STANDARD, 5, frozenset({SUNDAY}), time(1), time(4))
     agreement = Agreement(AgreementId("a"), LotId("l"), HospitalId("h"), (window,))
     at = datetime.combine(day, time(2, 30, fold=fold), ZURICH).astimezone(UTC)
-    assert agreement.lent_at(at, ZURICH) == {STANDARD: 5}
+    assert agreement.lent_at(at, LocalTime(ZURICH)) == {STANDARD: 5}
+
+
+@pytest.mark.parametrize(
+    ("local", "days", "lends"),
+    [
+        pytest.param("2026-02-16T08:00", {1, 2, 3, 4, 5}, False, id="a holiday on a Monday is no Monday"),
+        pytest.param("2026-02-16T08:00", {6, 7, HOLIDAY}, True, id="and lends what is lent on holidays"),
+        pytest.param("2026-02-16T08:00", EVERY_DAY, True, id="every day is every day"),
+        pytest.param("2026-02-16T08:00", EVERY_DAY - {SUNDAY}, False, id="six weekdays are not every day"),
+        pytest.param("2026-02-14T08:00", {MONDAY}, True, id="a Saturday that is worked counts as what it stands for"),
+        pytest.param("2026-02-14T08:00", {6, 7, HOLIDAY}, False, id="and is no Saturday"),
+        pytest.param("2026-02-18T08:00", {3}, True, id="a day of which nothing is said is the weekday that it is"),
+    ],
+)
+def test_a_day_counts_as_the_lots_calendar_says(local: str, days: set[int], lends: bool) -> None:
+    """Public holidays and made-up working days; nobody else's calendar matters."""
+    window = LendingWindow(STANDARD, 5, frozenset(days), time(7), time(10))
+    assert (lent(local, window, calendar=NEW_YEAR) == {STANDARD: 5}) is lends
+    weekday = datetime.fromisoformat(local).isoweekday()
+    assert (lent(local, window) == {STANDARD: 5}) is (weekday in days)
+
+
+@pytest.mark.parametrize(
+    ("local", "lends"),
+    [("2026-02-15T23:00", True), ("2026-02-16T05:00", True), ("2026-02-16T23:00", False), ("2026-02-17T05:00", False)],
+)
+def test_a_night_before_a_holiday_belongs_to_the_day_on_which_it_starts(local: str, lends: bool) -> None:
+    """Sunday's night runs into the holiday's morning; the holiday's own night is not lent."""
+    window = LendingWindow(STANDARD, 5, frozenset({MONDAY, TUESDAY, SUNDAY}), time(22), time(6))
+    assert (lent(local, window, calendar=NEW_YEAR) == {STANDARD: 5}) is lends
+
+
+def test_a_taper_ends_before_a_holiday_too() -> None:
+    """Who comes on Sunday evening must be out before the night's quota ends, as Monday lends nothing."""
+    taper = LendingWindow(STANDARD, 5, frozenset({SUNDAY}), time(18), time(0), (QuotaStep(time(22), 2),))
+    monday = LendingWindow(STANDARD, 5, frozenset({MONDAY}), time(0), time(0), (QuotaStep(time(12), 4),))
+    agreement = Agreement(AgreementId("a"), LotId("l"), HospitalId("h"), (taper, monday))
+    at = datetime(2026, 2, 15, 19, tzinfo=HANGZHOU)
+    assert agreement.out_by(at, LocalTime(HANGZHOU, NEW_YEAR), STANDARD) == datetime(2026, 2, 16)  # noqa: DTZ001 (a wall clock)
+    assert agreement.out_by(at, LocalTime(HANGZHOU), STANDARD) == datetime(2026, 2, 17)  # noqa: DTZ001 (a wall clock)

@@ -2,21 +2,24 @@
 
 import dataclasses
 import random
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bowei.domain.agreements import EVERY_DAY, Agreement, LendingWindow, MarginRule, QuotaStep
+from bowei.domain.calendars import HOLIDAY, Calendar
 from bowei.domain.choice_rules import ChoiceRules
 from bowei.domain.choosing import Approach, Considered, LotNow, Need, candidates
 from bowei.domain.comparing import Comparing, consider
 from bowei.domain.directory import Directory
 from bowei.domain.forecasting import Foreseen
-from bowei.domain.lots import Hospital, Lot, LotId, SpaceClass, Standing
+from bowei.domain.lots import CalendarId, Hospital, Lot, LotId, Name, SpaceClass, Standing
 from bowei.domain.margins import lawful_margin, quantile
 from bowei.domain.offering import NO_POOL, LotPromise, PoolPromise, Report, offered, pool_key
 from bowei.domain.tariffs import Tariff
@@ -32,12 +35,16 @@ def a_hospital(**rules: Any) -> Hospital:
 
 
 def ranked(
-    lots: dict[str, dict[str, Any]], need: Need | None = None, hospital: Hospital = HOSPITAL, **other: Any
+    lots: dict[str, dict[str, Any]],
+    need: Need | None = None,
+    hospital: Hospital = HOSPITAL,
+    calendars: Sequence[Calendar] = (),
+    **other: Any,
 ) -> list[Considered]:
     """Compare lots, each with its drive, agreement and what is known of it now."""
     agreements = [lends(name, **said.get("agreement", {})) for name, said in lots.items()]
     directory = Directory.of(
-        1, [a_lot(name, **said.get("lot", {})) for name, said in lots.items()], [hospital], agreements
+        1, [a_lot(name, **said.get("lot", {})) for name, said in lots.items()], [hospital], agreements, calendars
     )
     now_of = {LotId(name): said.get("now", LotNow(reported())) for name, said in lots.items()}
     ways = {LotId(name): way(said.get("drive_s", 100.0), said.get("walk_s", 60.0)) for name, said in lots.items()}
@@ -52,6 +59,15 @@ def order(considered: list[Considered]) -> list[str]:
 def few(free: int, volatility: float = 2.0, **promise: Any) -> LotNow:
     """Give a lot with few spaces left."""
     return LotNow(reported(free=free), LotPromise(**promise), Foreseen(volatility))
+
+
+def test_a_lot_that_lends_on_weekdays_is_not_shared_on_a_holiday() -> None:
+    """By its own calendar: the other lot's Monday is a Monday."""
+    today = MONDAY_9H.astimezone(ZoneInfo("Asia/Shanghai")).date()
+    calendar = Calendar(CalendarId("cn"), Name("节假日", "Holidays"), {today: HOLIDAY})
+    mondays = {"agreement": {"windows": (LendingWindow(SpaceClass.STANDARD, 40, frozenset({1})),)}}
+    found = ranked({"a": {**mondays, "lot": {"calendar": calendar.calendar_id}}, "b": mondays}, calendars=[calendar])
+    assert {str(one.lot_id): one.excluded for one in found} == {"a": "not_shared_now", "b": None}
 
 
 # ------------------------------------------------------------------------------------------------ how sure a space is

@@ -21,7 +21,7 @@ AGREEMENT = Agreement(AgreementId("a"), MALL, HospitalId("h"), (LendingWindow(Sp
 
 
 def _watch() -> PromiseWatch:
-    return PromiseWatch(Tally(), {MALL: LOT}, (AGREEMENT,))
+    return PromiseWatch(Tally(), {MALL: LOT}, (AGREEMENT,), {})
 
 
 def _hold(diversion_id: str = "d1", *, after: timedelta = timedelta(0), lot_id: LotId = MALL) -> Acknowledged:

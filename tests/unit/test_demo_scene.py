@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from bowei.domain.calendars import LocalTime
 from bowei.domain.lots import LotKind
 from bowei.domain.places import distance_m
 from bowei.roads.opening import open_travel_times
@@ -27,7 +28,7 @@ def _scene(name: SceneName, pem: str) -> DemoScene:
 def _lent(scene: DemoScene, hour: int) -> int:
     zone = scene.lots[0].zone
     monday = datetime(2026, 3, 2, hour, tzinfo=zone)
-    return sum(sum(agreement.lent_at(monday, zone).values()) for agreement in scene.agreements)
+    return sum(sum(agreement.lent_at(monday, LocalTime(zone)).values()) for agreement in scene.agreements)
 
 
 def test_the_block_has_the_published_size(pem: str) -> None:

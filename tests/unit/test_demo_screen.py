@@ -26,10 +26,10 @@ def _drawn(width: int, height: int) -> list[str]:
     pem = public_pem(generate_private_key(public_exponent=65537, key_size=2048))
     scene = load_scene("hangzhou", {"citybrain-in77": pem, "citybrain-example": pem})
     tally = Tally(cars=1_234, refused_unfenced=3)
-    figures = Figures(tally, PromiseWatch(tally, {}, scene.agreements))
+    figures = Figures(tally, PromiseWatch(tally, {}, scene.agreements, scene.calendars))
     for number in range(12):
         figures.recent.append(Diverted(AT, "first-hospital", f"car-{number}", scene.lots[1].lot_id, "90 s drive"))
-    world = World(scene.lots, scene.hospitals, scene.agreements, Pace(_Standing(), 60.0), "1")
+    world = World(scene.lots, scene.hospitals, scene.agreements, scene.calendars, Pace(_Standing(), 60.0), "1")
     console = Console(width=width, height=height, color_system=None, force_terminal=True)
     with console.capture() as shown:
         console.print(Screen(world, figures, {}, "1"))

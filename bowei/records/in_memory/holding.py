@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
+from bowei.domain.calendars import LocalTime
 from bowei.domain.holds import Hold, HoldState
 from bowei.domain.lots import DriverId, LotId
 from bowei.domain.offering import NO_POOL, LotPromise, offered, pool_key
@@ -97,7 +98,7 @@ class InMemoryHoldBook(HoldBook):
             dataclasses.replace(report, free=min(report.free, lot.capacity)),
             promise,
             promise.pools.get(pool_key(agreement.agreement_id, candidate.space_class), NO_POOL),
-            lent=agreement.lent_at(world.now, lot.zone).get(candidate.space_class, 0),
+            lent=agreement.lent_at(world.now, LocalTime.of(lot, world.calendars)).get(candidate.space_class, 0),
             margin=max(agreement.margin, candidate.margin),
             space_class=candidate.space_class,
         )
@@ -108,9 +109,9 @@ class InMemoryHoldBook(HoldBook):
         agreement = world.agreements.get(candidate.agreement_id)
         if agreement is None or candidate.gone_after is None:
             return True
-        zone = world.lots[agreement.lot_id].zone
-        out_by = agreement.out_by(world.now, zone, candidate.space_class)
-        gone_at = (world.now + candidate.gone_after).astimezone(zone).replace(tzinfo=None)
+        local = LocalTime.of(world.lots[agreement.lot_id], world.calendars)
+        out_by = agreement.out_by(world.now, local, candidate.space_class)
+        gone_at = (world.now + candidate.gone_after).astimezone(local.zone).replace(tzinfo=None)
         return out_by is None or gone_at <= out_by
 
     @override

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing_extensions import override
 
 from bowei.domain.agreements import Agreement, AgreementId
+from bowei.domain.calendars import Calendar
 from bowei.domain.directory import Directory
 from bowei.domain.lots import Hospital, HospitalId, Lot, LotId
 from bowei.domain.trust import TrustState
@@ -24,11 +25,18 @@ class InMemoryRegister(Register):
     async def directory(self) -> Directory:
         world = self._records
         agreements = sorted(world.agreements.values(), key=lambda one: one.agreement_id)
-        return Directory.of(world.directory_version, world.lots.values(), world.hospitals.values(), agreements)
+        return Directory.of(
+            world.directory_version, world.lots.values(), world.hospitals.values(), agreements, world.calendars.values()
+        )
 
     @override
     async def directory_version(self) -> int:
         return self._records.directory_version
+
+    @override
+    async def put_calendars(self, calendars: Sequence[Calendar]) -> None:
+        self._records.calendars.update({calendar.calendar_id: calendar for calendar in calendars})
+        self._records.directory_version += 1
 
     @override
     async def put_lots(self, lots: Sequence[Lot]) -> None:
@@ -36,6 +44,8 @@ class InMemoryRegister(Register):
         known = [lot for lot in lots if lot.lot_id in world.lots]
         if any(world.promise(lot.lot_id).held > lot.capacity for lot in known):
             raise StillInUse
+        if any(lot.calendar is not None and lot.calendar not in world.calendars for lot in lots):
+            raise UnknownReference("unknown_calendar")
         for lot in lots:
             old = world.lots.get(lot.lot_id)
             world.lots[lot.lot_id] = lot

@@ -10,11 +10,12 @@ from bowei.domain.acts import Entry
 from bowei.domain.agreement_versions import Version
 from bowei.domain.agreements import Agreement, AgreementId
 from bowei.domain.assessing import Finding
+from bowei.domain.calendars import Calendar
 from bowei.domain.clock import Clock
 from bowei.domain.dirt import Doubt
 from bowei.domain.gate import GateWord
 from bowei.domain.holds import BARRIER_REFUSED, REFUSED_ON_ARRIVAL, SETTLE_LIMIT, Hold, HoldState
-from bowei.domain.lots import DriverId, Hospital, HospitalId, Lot, LotId, SourceId
+from bowei.domain.lots import CalendarId, DriverId, Hospital, HospitalId, Lot, LotId, SourceId
 from bowei.domain.margins import ONE_DRIVERS_REFUSALS, can_have_arrived, refusal_rate_after
 from bowei.domain.observations import Observation, Outcome, PassageKind
 from bowei.domain.offering import LotPromise, PoolPromise, Report, pool_key
@@ -105,6 +106,7 @@ class InMemoryRecords:
         self.lots: dict[LotId, Lot] = {}
         self.hospitals: dict[HospitalId, Hospital] = {}
         self.agreements: dict[AgreementId, Agreement] = {}
+        self.calendars: dict[CalendarId, Calendar] = {}
         self.sources: dict[SourceId, Source] = {}
         self.reports: dict[LotId, Report] = {}
         self.counted_at: dict[LotId, datetime] = {}

@@ -6,12 +6,13 @@ when a barrier that keeps held spaces had none for a driver who came in time (co
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from bowei.domain.agreements import Agreement
-from bowei.domain.lots import Lot, LotId
+from bowei.domain.calendars import Calendar, LocalTime
+from bowei.domain.lots import CalendarId, Lot, LotId
 
 _NOTED_MOST = 20
 
@@ -92,6 +93,7 @@ class PromiseWatch:
     tally: Tally
     lots: dict[LotId, Lot]
     agreements: Sequence[Agreement]
+    calendars: Mapping[CalendarId, Calendar]
     broken: list[str] = field(default_factory=list)
     _by_id: dict[str, Acknowledged] = field(default_factory=dict)
     _live: dict[LotId, dict[str, Acknowledged]] = field(default_factory=dict)
@@ -133,9 +135,10 @@ class PromiseWatch:
     def _check_room(self, new: Acknowledged, on_lot: dict[str, Acknowledged]) -> None:
         """Count the holds that lived when the new one was placed: no more than was lent then, or than there is."""
         lot = self.lots[new.lot_id]
+        local = LocalTime.of(lot, self.calendars)
         living = sum(one.placed_at <= new.placed_at < one.expires_at for one in on_lot.values())
         lent = sum(
-            sum(agreement.lent_at(new.placed_at, lot.zone).values())
+            sum(agreement.lent_at(new.placed_at, local).values())
             for agreement in self.agreements
             if agreement.lot_id == lot.lot_id
         )

@@ -114,9 +114,9 @@ def new_life(
     scene: DemoScene, pace: Pace, clients: Clients, keys: dict[str, str], citybrain_key: RSAPrivateKey, seed: str
 ) -> Life:
     """Put a world together for a scene, with its people and feeds."""
-    world = World(scene.lots, scene.hospitals, scene.agreements, pace, seed)
+    world = World(scene.lots, scene.hospitals, scene.agreements, scene.calendars, pace, seed)
     tally = Tally()
-    watch = PromiseWatch(tally, {lot.lot_id: lot for lot in scene.lots}, scene.agreements)
+    watch = PromiseWatch(tally, {lot.lot_id: lot for lot in scene.lots}, scene.agreements, scene.calendars)
     figures = Figures(tally, watch)
     delivery = Delivery()
     by_plate = frozenset(lot_id for spec in scene.feeds if spec.kind == "citybrain" for lot_id in spec.codes)

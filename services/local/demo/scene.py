@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bowei.domain.agreements import Agreement
+from bowei.domain.calendars import Calendar
 from bowei.domain.directory import Directory
-from bowei.domain.lots import Hospital, Lot, LotId
+from bowei.domain.lots import CalendarId, Hospital, Lot, LotId
 from bowei.domain.problems import Refused
 from bowei.observability.yaml_text import read_yaml
 from services.local.scenes.city import city_document
@@ -37,6 +38,7 @@ class DemoScene:
     lots: tuple[Lot, ...]
     hospitals: tuple[Hospital, ...]
     agreements: tuple[Agreement, ...]
+    calendars: Mapping[CalendarId, Calendar]
     feeds: tuple[FeedSpec, ...]
     roads: Path | None
     """Streets to drive on; None: as the crow flies."""
@@ -75,7 +77,8 @@ def read_document(
         FeedSpec(source.source_id, str(source.kind), {lot_id: code for code, lot_id in source.lots})
         for source in checked.sources
     )
-    return DemoScene(name, document, checked.lots, checked.hospitals, checked.agreements, feeds, roads)
+    calendars = {calendar.calendar_id: calendar for calendar in checked.calendars}
+    return DemoScene(name, document, checked.lots, checked.hospitals, checked.agreements, calendars, feeds, roads)
 
 
 def _document(file: Path) -> dict[str, Any]:

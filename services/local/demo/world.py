@@ -6,12 +6,13 @@ Nothing here knows of HTTP. A space is taken when a car stands on it, whatever a
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bowei.domain.agreements import Agreement
-from bowei.domain.lots import Hospital, Lot, LotId, LotKind
+from bowei.domain.calendars import Calendar, LocalTime
+from bowei.domain.lots import CalendarId, Hospital, Lot, LotId, LotKind
 from bowei.domain.observations import PassageKind
 from services.local.demo.barriers import Barrier
 from services.local.demo.pace import Pace
@@ -43,8 +44,9 @@ class Passed:
 class CarPark:
     """One lot as it is."""
 
-    def __init__(self, lot: Lot, agreements: Sequence[Agreement], pace: Pace) -> None:
+    def __init__(self, lot: Lot, local: LocalTime, agreements: Sequence[Agreement], pace: Pace) -> None:
         self.lot = lot
+        self._local = local
         self.parked = 0
         self.turned_away = 0
         self.closed = False
@@ -66,9 +68,9 @@ class CarPark:
 
     def lent(self) -> int:
         """Spaces lent at most within the last hour, over all agreements and classes."""
-        now, zone = self._pace.now(), self.lot.zone
+        now = self._pace.now()
         return sum(
-            max(sum(agreement.lent_at(now - ago, zone).values()) for ago in _LENT_REMEMBERED)
+            max(sum(agreement.lent_at(now - ago, self._local).values()) for ago in _LENT_REMEMBERED)
             for agreement in self._agreements
         )
 
@@ -161,12 +163,21 @@ class World:
     """The block: every lot, every hospital's gate."""
 
     def __init__(
-        self, lots: Sequence[Lot], hospitals: Sequence[Hospital], agreements: Sequence[Agreement], pace: Pace, seed: str
+        self,
+        lots: Sequence[Lot],
+        hospitals: Sequence[Hospital],
+        agreements: Sequence[Agreement],
+        calendars: Mapping[CalendarId, Calendar],
+        pace: Pace,
+        seed: str,
     ) -> None:
         self.pace = pace
         self.seed = seed
         self.parks = {
-            lot.lot_id: CarPark(lot, [one for one in agreements if one.lot_id == lot.lot_id], pace) for lot in lots
+            lot.lot_id: CarPark(
+                lot, LocalTime.of(lot, calendars), [one for one in agreements if one.lot_id == lot.lot_id], pace
+            )
+            for lot in lots
         }
         self.gates = {one.hospital_id: HospitalGate(one, self.parks[one.lot_id]) for one in hospitals}
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bowei.domain.agreements import Agreement
+from bowei.domain.calendars import LocalTime
 from bowei.domain.choosing import LotNow
 from bowei.domain.dirt import Dirt
 from bowei.domain.lots import Lot, LotId
@@ -42,7 +43,9 @@ class Watching:
         for lot_id, lot in self._lots.items():
             before = self._statuses.get(lot_id)
             level = None if before is None else before.level
-            status = self._statuses[lot_id] = describe_lot(lot, shown(lot_id), self._agreements[lot_id], level, at)
+            status = self._statuses[lot_id] = describe_lot(
+                lot, LocalTime(lot.zone), shown(lot_id), self._agreements[lot_id], level, at
+            )
             sent = LotNowView.of(status, at).model_dump(mode="json", exclude_none=True)
             self._looked_at += 1
             if wrong := impossible(sent, lot.capacity):
