@@ -26,6 +26,7 @@ answered was committed here first. What doesn't: a copy of now for readers (`bow
     summing_up   quality, of a city or one source
     clock        the ledger's clock, in Python           group_commit          many requests, one commit
     connecting   pools and start-up checks               migrating             forward-only migrations
+    rights       what each service may do, by role
     leading      the right to be the one that does it    following             that to copy the ledger
     array_texts  arrays as Postgres writes them           hold_rows             holds as it gives them
     emptying     of a demo's database                    failures              how a store fails

@@ -6,6 +6,7 @@ from importlib import resources
 import asyncpg
 
 from bowei.records.connecting import PRIMARY_ONLY, translated
+from bowei.records.rights import give_rights
 
 _LOCK_KEY = 0x626F776569  # "bowei": any fixed number that nobody else uses
 
@@ -26,7 +27,9 @@ def migrations() -> list[tuple[int, str, str]]:
 
 
 async def migrate(url: str) -> list[str]:
-    """Bring the database to this release; give the names of what was applied now.
+    """Bring the database to this release, and each service's role to its rights; give what was applied now, by name.
+
+    Who does not own the schema may ask too, where nothing is missing.
 
     Raises:
         StoreAway: the server can't be reached.
@@ -37,21 +40,24 @@ async def migrate(url: str) -> list[str]:
         try:
             async with connection.transaction():
                 await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK_KEY)
-                return await _apply_missing(connection)
+                applied = await _apply_missing(connection)
+                await give_rights(connection)
+                return applied
         finally:
             await connection.close(timeout=5.0)
 
 
 async def _apply_missing(connection: asyncpg.Connection) -> list[str]:
-    await connection.execute(
-        """
-        CREATE SCHEMA IF NOT EXISTS bowei;
-        CREATE TABLE IF NOT EXISTS bowei.migration (
-            version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    if not await connection.fetchval("SELECT to_regclass('bowei.migration') IS NOT NULL"):
+        await connection.execute(
+            """
+            CREATE SCHEMA IF NOT EXISTS bowei;
+            CREATE TABLE bowei.migration (
+                version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+            )
+            """
         )
-        """
-    )
     had = {
         row["version"]: row["sha256"] for row in await connection.fetch("SELECT version, sha256 FROM bowei.migration")
     }

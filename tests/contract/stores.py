@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -64,6 +64,7 @@ from bowei.records.postgres_sharing import PostgresSharing
 from bowei.records.quality import QualityBook, QualityDesk
 from bowei.records.registering import Register
 from bowei.records.reporting import ReportJournal
+from bowei.records.rights import INGEST, REGISTRY, ROUTING, as_role, make_roles
 from bowei.records.road_book import RoadBook
 from bowei.records.sensing import SpaceBook
 from bowei.records.sharing import ReadsSharing
@@ -150,22 +151,29 @@ async def postgres_stores(
     url: str, *, book_type: type[PostgresHoldBook] = PostgresHoldBook
 ) -> AsyncIterator[tuple[Stores, asyncpg.Pool]]:
     """Give the ports of the room in a prepared database, and the connections behind them."""
-    pool = await connect(url, most_connections=4, check_durable=False)
-    try:
-        book, journal = book_type(pool), PostgresReportJournal(pool)
-        letters = PostgresDeadLetters(pool, most=MOST_LETTERS)
-        history = PostgresHistory(pool, settled_after=timedelta())
-        register = PostgresRegister(pool)
-        spaces = PostgresSpaceBook(pool)
-        quality = PostgresQuality(pool)
-        roads = PostgresRoadBook(pool)
-        barriers, forecasts = PostgresBarrierBook(pool), PostgresForecastBook(pool)
+    async with AsyncExitStack() as stack:
+
+        async def pool_of(role: str | None) -> asyncpg.Pool:
+            pool = await connect(url if role is None else as_role(url, role), most_connections=4, check_durable=False)
+            stack.push_async_callback(pool.close)
+            return pool
+
+        # Each port as the service that uses it, with no more rights.
+        pool, registry, ingest, routing = [await pool_of(role) for role in (None, REGISTRY, INGEST, ROUTING)]
+        book, journal = book_type(routing), PostgresReportJournal(ingest)
+        letters = PostgresDeadLetters(ingest, most=MOST_LETTERS)
+        history = PostgresHistory(ingest, settled_after=timedelta())
+        register = PostgresRegister(registry)
+        spaces = PostgresSpaceBook(ingest)
+        quality = PostgresQuality(ingest)
+        roads = PostgresRoadBook(registry)
+        barriers, forecasts = PostgresBarrierBook(routing), PostgresForecastBook(ingest)
 
         async def step_to(instant: datetime) -> None:
             await step_replay(pool, instant)
 
-        audit = PostgresAuditTrail(pool)
-        gates = PostgresGateBook(pool)
+        audit = PostgresAuditTrail(registry)
+        gates = PostgresGateBook(routing)
         stores = Stores(
             book,
             journal,
@@ -178,10 +186,10 @@ async def postgres_stores(
             barriers,
             roads,
             gates,
-            PostgresPartyBook(pool),
-            PostgresAgreementBook(pool),
-            PostgresSharing(pool),
-            PostgresForgetting(pool),
+            PostgresPartyBook(registry),
+            PostgresAgreementBook(registry),
+            PostgresSharing(registry),
+            PostgresForgetting(routing),
             audit,
             step_to,
         )
@@ -189,8 +197,6 @@ async def postgres_stores(
         await book.close()
         await journal.close()
         await letters.close()
-    finally:
-        await pool.close()
 
 
 async def prepare(admin_url: str, url: str, name: str) -> None:
@@ -204,6 +210,7 @@ async def prepare(admin_url: str, url: str, name: str) -> None:
         await admin.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     finally:
         await admin.close()
+    await make_roles(url)
     await migrate(url)
 
 

@@ -17,6 +17,7 @@ from bowei.records.clock import mark_demo, open_clock
 from bowei.records.connecting import Pool, connect, disconnect
 from bowei.records.emptying import NotADemo, empty_demo
 from bowei.records.migrating import DatabaseNewer, MigrationChanged, migrate
+from bowei.records.rights import as_role, make_roles
 from services.local.data_folder import DataFolder, as_setup_problem
 from services.local.demo.scene import DemoScene
 from services.local.demo.secrets_folder import read_secret, secret_files
@@ -63,6 +64,8 @@ async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Sa
         for line in servers.described:
             say(line)
         await _refuse_foreign_copy(servers)
+        if _is_ours(servers):
+            await make_roles(servers.database_url)
         await begin_anew(servers.database_url, say)
         async with _pool(servers) as pool:
             await mark_demo(pool, _monday_at_seven(scene.lots[0].zone), speed)
@@ -123,6 +126,11 @@ async def _refuse_foreign_copy(servers: Servers) -> None:
         )
 
 
+def _is_ours(servers: Servers) -> bool:
+    """Say whether Postgres is one that this demo started, in which it may make roles."""
+    return any(one.name == "postgres" for one in servers.supervised)
+
+
 @asynccontextmanager
 async def _pool(servers: Servers) -> AsyncIterator[Pool]:
     pool = await connect(servers.database_url, most_connections=2)
@@ -158,7 +166,14 @@ def _specs(servers: Servers, settings: Mapping[str, str], scene: DemoScene, say:
         "BOWEI_ROUTING_URL": url_of["routing"],
         "BOWEI_REGISTRY_URL": url_of["registry"],
     }
-    specs = tuple(replace(spec, environment={**spec.environment, **pages}) for spec in specs)
+    if _is_ours(servers):
+        # Each service with no more rights than it needs, as in production.
+        own = {spec.name: as_role(servers.database_url, f"bowei_{spec.name}") for spec in specs}
+    else:
+        own = dict.fromkeys(url_of, servers.database_url)
+    specs = tuple(
+        replace(spec, environment={**spec.environment, **pages, "BOWEI_DATABASE_URL": own[spec.name]}) for spec in specs
+    )
     for wanted, got in zip(usual, specs, strict=True):
         if wanted.port != got.port:
             say(f"Port {wanted.port} is in use by another program: {got.name} is on port {got.port}.")
