@@ -11,6 +11,7 @@ What doesn't: rules (`bowei.domain`), stores (`bowei.records`, `bowei.livestate`
     environment   typed settings from the environment, secrets from files    heads        limits on requests' heads
     background    work beside the answers, kept running                      instants     … as they leave a process
     yaml_text     YAML as scene, feeds and signs files use it                rate_limits  how often one caller may ask
+    tls           … and with a certificate of its own
     bearer        the key in a header             directly      answers in front of FastAPI
     collecting    the garbage collector, kept from a city
     operator_files  … read strictly: every fault with its place and its fix, secrets from elsewhere

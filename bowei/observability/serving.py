@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from bowei.observability.environment import Environment, WrongEnvironment
 from bowei.observability.heads import BoundedHeads
 from bowei.observability.logs import configure_logs
+from bowei.observability.tls import tls_from
 
 Settings = TypeVar("Settings")
 
@@ -48,12 +49,13 @@ def run_service(
 
 
 def serve(create_app: Callable[[], FastAPI], *, default_port: int, environment: Environment | None = None) -> None:
-    """Serve the app that `create_app` makes until SIGTERM or Ctrl-C; BOWEI_HOST and BOWEI_PORT say where.
+    """Serve the app that `create_app` makes until SIGTERM or Ctrl-C; BOWEI_HOST, BOWEI_PORT and BOWEI_TLS_… say where.
 
     Raises:
-        WrongEnvironment: the port is not a port.
+        WrongEnvironment: the port is not a port, or TLS can't be had as it is set up.
     """
     given = environment or Environment()
+    tls = tls_from(given)
     uvicorn.run(
         create_app,
         factory=True,
@@ -71,6 +73,7 @@ def serve(create_app: Callable[[], FastAPI], *, default_port: int, environment: 
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_SHUTDOWN_S,
+        **({} if tls is None else tls.for_uvicorn()),  # type: ignore[arg-type]
     )
 
 
