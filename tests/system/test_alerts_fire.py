@@ -81,6 +81,7 @@ FAULTS: Mapping[str, Fault] = {
     "BoweiStoresSlow": Fault(_answers((60, 0), (60, 60)), 15),
     "BoweiOverloaded": Fault({'bowei_http_problems_total{code="overloaded"}': counter(0, 5)}, 8),
     "BoweiFeedDown": Fault({'bowei_ingest_pull_down{feed="f"}': gauge(0, 1)}, 20),
+    "BoweiSourceSilent": Fault({'bowei_ingest_source_last_heard_timestamp_seconds{source="s"}': instant}, 75),
     "BoweiNobodyPulls": Fault({"bowei_ingest_pull_feeds": gauge(2, 2), "bowei_ingest_pulling": gauge(1, 0)}, 6),
     "BoweiBrokerAway": Fault({'bowei_ingest_mqtt_connected{source="s"}': gauge(1, 0)}, 6),
     "BoweiMessagesFail": Fault({'bowei_ingest_mqtt_messages_total{source="s",result="failed"}': counter(0, 1)}, 5),
