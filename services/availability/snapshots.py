@@ -197,12 +197,10 @@ class Snapshots:
         seen: Mapping[LotId, LotStatus] = {} if before is None else before.lots
         drawn = {}
         for lot_id in lot_ids:
-            lot_now = self._mirror.lot(lot_id)
+            lot, lot_now = directory.lots[lot_id], self._mirror.lot(lot_id)
             level = seen[lot_id].level if lot_id in seen else None
             agreements = self._agreements.get(lot_id, [])
-            drawn[lot_id] = describe_lot(
-                directory.lots[lot_id], directory.local_time(directory.lots[lot_id]), lot_now, agreements, level, now
-            )
+            drawn[lot_id] = describe_lot(lot, directory.local_time(lot), lot_now, agreements, level, now)
             turns_at = None if lot_now.report is None else lot_now.report.turns_at(now)
             if turns_at is None:
                 self._turns.pop(lot_id, None)

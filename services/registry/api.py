@@ -45,6 +45,7 @@ router = APIRouter(
 _Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
 LotIdPath = Annotated[_Id, Path(alias="lot_id")]
 HospitalIdPath = Annotated[_Id, Path(alias="hospital_id")]
+CalendarIdPath = Annotated[_Id, Path(alias="calendar_id")]
 AgreementIdPath = Annotated[_Id, Path(alias="agreement_id")]
 SourceIdPath = Annotated[_Id, Path(alias="source_id")]
 

@@ -1,17 +1,17 @@
 """HTTP in, HTTP out, of calendars: a city's public holidays, and the working days made up for them."""
 
 import logging
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Response
 
 from bowei.domain.lots import CalendarId
 from bowei.domain.problems import Refused
 from bowei.observability.problems import problem_responses
 from services.registry.answering import answered
+from services.registry.api import CalendarIdPath
 from services.registry.asking import asker
 from services.registry.auditing import audited
-from services.registry.params import ID_PATTERN, CalendarIn
+from services.registry.params import CalendarIn
 from services.registry.views import View, calendar_view, listed
 from services.registry.wiring import Wired
 
@@ -23,9 +23,6 @@ router = APIRouter(
     dependencies=[Depends(asker), Depends(audited)],
     responses=problem_responses(400, 401, 403, 404, 422, 503),
 )
-CalendarIdPath = Annotated[
-    str, Path(alias="calendar_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")
-]
 
 
 @router.get("", operation_id="list_calendars")

@@ -1,39 +1,15 @@
 """What a real server does with connections that never get to a request."""
 
 import asyncio
-import contextlib
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from bowei.observability.heads import LARGEST_HEAD_BYTES
-from tests.free_ports import free_port
-
-_SERVE = """
-from bowei.observability.serving import serve
-from tests.service.bordered_app import bordered_app
-serve(bordered_app, default_port=1)
-"""
-_ALIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+from tests.service.served_app import ALIVE, served
 
 
-@asynccontextmanager
-async def _server() -> AsyncIterator[tuple[int, asyncio.subprocess.Process]]:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _SERVE, env=os.environ | {"BOWEI_PORT": str(port)}, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(20):
-            while not await _answers(port, _ALIVE):  # noqa: ASYNC110 (another process sets no event of ours)
-                await asyncio.sleep(0.05)
-        yield port, process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+def _server() -> AbstractAsyncContextManager[tuple[int, asyncio.subprocess.Process]]:
+    return served(lambda port: _answers(port, ALIVE))
 
 
 async def _answers(port: int, request: bytes) -> bytes:

@@ -1,12 +1,9 @@
 """TLS and callers' certificates, by real handshakes with a real process."""
 
 import asyncio
-import contextlib
-import os
 import ssl
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -22,13 +19,7 @@ from bowei.observability.environment import Environment
 from services.local.asking_ready import ask_ready
 from services.registry.__main__ import main as registry
 from tests.free_ports import free_port
-
-_SERVE = """
-from bowei.observability.serving import serve
-from tests.service.bordered_app import bordered_app
-serve(bordered_app, default_port=1)
-"""
-_ALIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+from tests.service.served_app import ALIVE, served
 
 
 @dataclass(frozen=True)
@@ -110,26 +101,11 @@ def _caller(trusts: Authority, shows: Pair | None = None, newest: ssl.TLSVersion
     return context
 
 
-@asynccontextmanager
-async def _server(settings: Mapping[str, str]) -> AsyncIterator[int]:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _SERVE,
-        env=os.environ | settings | {"BOWEI_PORT": str(port)},
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    environment = Environment({**settings})
-    try:
-        async with asyncio.timeout(20):
-            while await asyncio.to_thread(ask_ready, port, environment):  # noqa: ASYNC110 (another process's event)
-                await asyncio.sleep(0.05)
-        yield port
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+def _server(settings: Mapping[str, str]) -> AbstractAsyncContextManager[tuple[int, asyncio.subprocess.Process]]:
+    async def ready(port: int) -> bool:
+        return await asyncio.to_thread(ask_ready, port, Environment(settings)) == 0
+
+    return served(ready, settings)
 
 
 async def _answer(port: int, context: ssl.SSLContext | None) -> bytes:
@@ -137,7 +113,7 @@ async def _answer(port: int, context: ssl.SSLContext | None) -> bytes:
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
         try:
-            writer.write(_ALIVE)
+            writer.write(ALIVE)
             async with asyncio.timeout(10):
                 return await reader.readline()
         finally:
@@ -149,7 +125,7 @@ async def _answer(port: int, context: ssl.SSLContext | None) -> bytes:
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 async def test_who_trusts_the_authority_is_answered_and_nobody_without_tls(city: Authority, tmp_path: Path) -> None:
     """A caller who trusts another authority goes away; plain HTTP and TLS below 1.2 get no answer."""
-    async with _server(_settings(city.issue("server"))) as port:
+    async with _server(_settings(city.issue("server"))) as (port, _):
         assert await _answer(port, _caller(city)) == b"HTTP/1.1 200 OK\r\n"
         assert await _answer(port, _caller(city, newest=ssl.TLSVersion.TLSv1_2)) == b"HTTP/1.1 200 OK\r\n"
         assert await _answer(port, _caller(city, newest=ssl.TLSVersion.TLSv1_1)) == b""
@@ -164,7 +140,7 @@ async def test_a_caller_must_show_a_certificate_of_the_named_authority(city: Aut
     double = Authority(tmp_path / "double", "callers")
     # The service shows its own certificate where it is asked whether it is ready.
     server = callers.issue("server")
-    async with _server(_settings(server, callers)) as port:
+    async with _server(_settings(server, callers)) as (port, _):
         assert await _answer(port, _caller(callers, callers.issue("gate"))) == b"HTTP/1.1 200 OK\r\n"
         refused = [
             None,

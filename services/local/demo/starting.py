@@ -64,7 +64,7 @@ async def running_city(data: DataFolder, scene: DemoScene, speed: float, say: Sa
         for line in servers.described:
             say(line)
         await _refuse_foreign_copy(servers)
-        if _is_ours(servers):
+        if _is_ours("postgres", servers):
             await make_roles(servers.database_url)
         await begin_anew(servers.database_url, say)
         async with _pool(servers) as pool:
@@ -109,7 +109,7 @@ def _throw_away_copy(data: DataFolder) -> None:
 
 
 async def _refuse_foreign_copy(servers: Servers) -> None:
-    if any(one.name == "redis" for one in servers.supervised):
+    if _is_ours("redis", servers):
         return
     live_state = RedisLiveState.connect(servers.redis_url)
     try:
@@ -126,9 +126,9 @@ async def _refuse_foreign_copy(servers: Servers) -> None:
         )
 
 
-def _is_ours(servers: Servers) -> bool:
-    """Say whether Postgres is one that this demo started, in which it may make roles."""
-    return any(one.name == "postgres" for one in servers.supervised)
+def _is_ours(store: str, servers: Servers) -> bool:
+    """Say whether a store is one that this demo started, and may do with as it likes."""
+    return any(one.name == store for one in servers.supervised)
 
 
 @asynccontextmanager
@@ -166,7 +166,7 @@ def _specs(servers: Servers, settings: Mapping[str, str], scene: DemoScene, say:
         "BOWEI_ROUTING_URL": url_of["routing"],
         "BOWEI_REGISTRY_URL": url_of["registry"],
     }
-    if _is_ours(servers):
+    if _is_ours("postgres", servers):
         # Each service with no more rights than it needs, as in production.
         own = {spec.name: as_role(servers.database_url, f"bowei_{spec.name}") for spec in specs}
     else:
