@@ -17,7 +17,7 @@ from services.registry.agreement_params import AgreementIn
 from services.registry.answering import answered, refuse_faulty
 from services.registry.asking import Asker, Asking, asker
 from services.registry.auditing import audited
-from services.registry.params import ID_PATTERN
+from services.registry.params import IdInPath
 from services.registry.views import View, agreement_view, listed
 from services.registry.wiring import Wired, Wiring
 
@@ -29,7 +29,7 @@ router = APIRouter(
     dependencies=[Depends(asker), Depends(audited)],
     responses=problem_responses(400, 401, 403, 404, 409, 422, 503),
 )
-_Id = Annotated[str, Path(alias="agreement_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
+_Id = Annotated[IdInPath, Path(alias="agreement_id")]
 _Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
 

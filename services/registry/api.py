@@ -20,7 +20,7 @@ from services.registry.answering import answered, refuse_faulty
 from services.registry.asking import Asking, asker
 from services.registry.auditing import audited
 from services.registry.enrolling import enrolled, faults_of_source, made_key
-from services.registry.params import ID_PATTERN, HospitalIn, LotIn, SourceIn
+from services.registry.params import HospitalIn, IdInPath, LotIn, SourceIn
 from services.registry.scene import check_scene, read_scene
 from services.registry.views import View, hospital_view, listed, lot_view, source_view, warned
 from services.registry.wiring import Wired
@@ -42,12 +42,10 @@ router = APIRouter(
     responses=problem_responses(400, 401, 403, 404, 409, 422, 503),
 )
 
-_Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
-LotIdPath = Annotated[_Id, Path(alias="lot_id")]
-HospitalIdPath = Annotated[_Id, Path(alias="hospital_id")]
-CalendarIdPath = Annotated[_Id, Path(alias="calendar_id")]
-AgreementIdPath = Annotated[_Id, Path(alias="agreement_id")]
-SourceIdPath = Annotated[_Id, Path(alias="source_id")]
+LotIdPath = Annotated[IdInPath, Path(alias="lot_id")]
+HospitalIdPath = Annotated[IdInPath, Path(alias="hospital_id")]
+CalendarIdPath = Annotated[IdInPath, Path(alias="calendar_id")]
+SourceIdPath = Annotated[IdInPath, Path(alias="source_id")]
 
 
 @router.get("/lots", operation_id="list_registered_lots")

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
+from fastapi import Path
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -48,6 +49,8 @@ _NO_CONTROLS = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]+$"
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 Identifier = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
+IdInPath = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
+"""An id in an address; whose it is, an alias says."""
 Words = Annotated[str, StringConstraints(pattern=_NO_CONTROLS, min_length=1, max_length=200)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 Weight = Annotated[float, Field(ge=0, le=10)]

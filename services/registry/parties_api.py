@@ -23,7 +23,7 @@ from services.registry.access import scopes_of
 from services.registry.asking import Asking, asker
 from services.registry.auditing import audited
 from services.registry.enrolling import made_key
-from services.registry.params import ID_PATTERN, STRICT, Identifier, NameIn, Words
+from services.registry.params import STRICT, Identifier, IdInPath, NameIn, Words
 from services.registry.tokens import LIFETIME
 from services.registry.views import View, listed, party_view
 from services.registry.wiring import Wired
@@ -35,7 +35,7 @@ _MOST_OBJECTS = 1_000
 
 LIMITS = {_TOKEN_PATH: RequestLimits(body_bytes=4_096, content_types=(_FORM,))}
 
-PartyIdPath = Annotated[str, Path(alias="party_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
+PartyIdPath = Annotated[IdInPath, Path(alias="party_id")]
 
 
 class PartyIn(BaseModel):

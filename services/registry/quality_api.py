@@ -21,15 +21,14 @@ from bowei.records.registering import UnknownReference
 from services.registry.access import Reach
 from services.registry.asking import ADMINISTRATOR, Asker, asker, is_admin_token
 from services.registry.auditing import audited
-from services.registry.params import ID_PATTERN, STRICT, Words
+from services.registry.params import STRICT, IdInPath, Words
 from services.registry.quality_page import CONTENT_POLICY, STYLE, page_of
 from services.registry.quality_views import View, city_view, find_lot, lot_view, source_view
 from services.registry.wiring import Wired
 
 _log = logging.getLogger(__name__)
-_Id = Annotated[str, Path(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
-SourceIdPath = Annotated[_Id, Path(alias="source_id")]
-LotIdPath = Annotated[_Id, Path(alias="lot_id")]
+SourceIdPath = Annotated[IdInPath, Path(alias="source_id")]
+LotIdPath = Annotated[IdInPath, Path(alias="lot_id")]
 
 
 class WordIn(BaseModel):

@@ -18,7 +18,7 @@ from bowei.observability.problems import problem_responses
 from bowei.records.registering import UnknownReference
 from services.registry.asking import asker
 from services.registry.auditing import audited
-from services.registry.params import ID_PATTERN
+from services.registry.params import IdInPath
 from services.registry.roads_params import ClosureIn, SpeedsIn
 from services.registry.views import View, listed
 from services.registry.wiring import Wired
@@ -35,7 +35,7 @@ router = APIRouter(
     dependencies=[Depends(asker), Depends(audited)],
     responses=problem_responses(400, 401, 403, 404, 413, 422, 503),
 )
-ClosureId = Annotated[str, Path(alias="closure_id", pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ : -")]
+ClosureId = Annotated[IdInPath, Path(alias="closure_id")]
 
 
 @router.put("/road-speeds", operation_id="put_road_speeds")
